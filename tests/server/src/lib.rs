@@ -1,0 +1,1 @@
+//! The scripted SSE server that every test talks to.

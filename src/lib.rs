@@ -4,7 +4,9 @@
 mod clock;
 mod error;
 mod event;
+mod interrupt;
 mod text;
+mod thread;
 
 #[doc(hidden)]
 pub use clock::Clock;

@@ -1,0 +1,145 @@
+//! The bytes of one connection: who reads, who writes, and how it ends (FIN, half-close, reset).
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+
+use crate::record::Shared;
+
+/// How the peer's side of a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerEnd {
+    /// FIN.
+    Closed,
+    /// A reset.
+    Reset,
+}
+
+/// One accepted socket. Shared by the thread that runs the script and the one that reads.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) number: usize,
+    stream: TcpStream,
+    sent: AtomicU64,
+    received: AtomicU64,
+    inbox: Mutex<Inbox>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    bytes: VecDeque<u8>,
+    end: Option<PeerEnd>,
+}
+
+impl Wire {
+    pub(crate) fn new(number: usize, stream: TcpStream) -> io::Result<Arc<Wire>> {
+        stream.set_nodelay(true)?;
+        Ok(Arc::new(Wire {
+            number,
+            stream,
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            inbox: Mutex::default(),
+            arrived: Condvar::new(),
+        }))
+    }
+
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Starts the thread that reads whatever comes until the peer ends. It is what notices a peer that goes away.
+    pub(crate) fn start_reading(self: &Arc<Self>, shared: &Arc<Shared>) -> io::Result<JoinHandle<()>> {
+        let wire = Arc::clone(self);
+        let shared = Arc::clone(shared);
+        std::thread::Builder::new().name("test-server-read".into()).stack_size(256 << 10).spawn(move || {
+            let end = wire.read_to_end();
+            let mut inbox = wire.inbox.lock().unwrap();
+            inbox.end = Some(end);
+            drop(inbox);
+            wire.arrived.notify_all();
+            shared.peer_ended(wire.number, end);
+        })
+    }
+
+    fn read_to_end(&self) -> PeerEnd {
+        let mut buffer = [0; 16 << 10];
+        loop {
+            match (&self.stream).read(&mut buffer) {
+                Ok(0) => return PeerEnd::Closed,
+                Ok(n) => {
+                    self.received.fetch_add(n as u64, Relaxed);
+                    self.inbox.lock().unwrap().bytes.extend(&buffer[..n]);
+                    self.arrived.notify_all();
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return PeerEnd::Reset,
+            }
+        }
+    }
+
+    /// Takes up to `limit` bytes of what the peer has sent; waits for the first. Empty: the peer has ended.
+    pub(crate) fn take(&self, limit: usize) -> Vec<u8> {
+        let mut inbox = self.inbox.lock().unwrap();
+        while inbox.bytes.is_empty() && inbox.end.is_none() {
+            inbox = self.arrived.wait(inbox).unwrap();
+        }
+        let n = inbox.bytes.len().min(limit);
+        inbox.bytes.drain(..n).collect()
+    }
+
+    /// Waits until the peer ends (or the server stops, which ends every connection).
+    pub(crate) fn wait_for_peer_end(&self) {
+        let mut inbox = self.inbox.lock().unwrap();
+        while inbox.end.is_none() {
+            inbox = self.arrived.wait(inbox).unwrap();
+        }
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match (&self.stream).write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    self.sent.fetch_add(n as u64, Relaxed);
+                    rest = &rest[n..];
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends our direction with a FIN.
+    pub(crate) fn end_writing(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Wakes whoever is blocked in this connection, for good.
+    pub(crate) fn abort(&self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Makes the close that follows a reset. `reader` must end first: a socket that somebody reads is not closed.
+    pub(crate) fn prepare_reset(&self, reader: Option<JoinHandle<()>>) {
+        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
+        if let Some(reader) = reader {
+            let _ = self.stream.shutdown(Shutdown::Read); // wakes the reader, sends nothing
+            let _ = reader.join();
+        }
+    }
+}

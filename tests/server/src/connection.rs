@@ -209,7 +209,7 @@ impl Connection {
             Step::Head(head) => {
                 self.framing = head.framing;
                 self.gzip = head.gzip.then(|| GzEncoder::new(Vec::new(), Compression::default()));
-                self.send(&head.to_bytes())
+                self.send(head.to_bytes())
             }
             Step::Send(bytes) => self.send(bytes),
             Step::Body(bytes) => self.body(bytes),

@@ -221,7 +221,7 @@ impl Server {
     /// [`Server::listen`].
     pub fn stop_accepting(&self) {
         self.shared.change(|state| state.mode = Mode::Idle);
-        let _wakes_accept = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        self.wake_accept();
         let idle = self.shared.wait(Instant::now() + DEADLINE, |state| (!state.in_accept).then_some(()));
         idle.unwrap_or_else(|| self.give_up("still accepting"));
     }
@@ -256,9 +256,20 @@ impl Server {
 
     fn end_accepting(&self, thread: JoinHandle<()>, mode: Mode) {
         self.shared.change(|state| state.mode = mode);
-        // accept() has no other portable way to be woken. If it is not in accept(), the mode alone ends it.
-        let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        self.wake_accept();
         let _ = thread.join();
+    }
+
+    /// Connects to ourselves: accept() has no other portable way to be woken. The address is noted first, so that this
+    /// connection never counts as a client's, however late it is accepted.
+    fn wake_accept(&self) {
+        let connect = || {
+            let socket = bind(SocketAddr::new(self.address.ip(), 0))?;
+            let own = socket.local_addr()?.as_socket();
+            self.shared.change(|state| state.wakers.extend(own));
+            socket.connect_timeout(&self.address.into(), Duration::from_secs(1))
+        };
+        let _ = connect(); // where it fails, the thread is not in accept(), and the mode alone ends it
     }
 
     fn give_up(&self, what: &str) -> ! {
@@ -353,13 +364,16 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         let accepted = listener.accept();
         shared.change(|state| state.in_accept = false);
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             std::thread::sleep(Duration::from_millis(10)); // out of descriptors: try again until told to stop
             continue;
         };
         let begun = shared.change(|state| {
+            if state.wakers.remove(&peer) {
+                return None;
+            }
             if state.stopping || state.mode != Mode::Accepting {
-                state.unanswered.push(stream); // ours to wake us, or one that came just too late
+                state.unanswered.push(stream); // one that came just too late
                 return None;
             }
             let number = state.connections.len();

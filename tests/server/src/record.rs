@@ -1,8 +1,8 @@
 //! What the server has seen, what it is told to do, and the waits for both. One mutex, one condition variable.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -90,6 +90,8 @@ pub(crate) struct Route {
 pub(crate) struct State {
     pub(crate) requests: Vec<Request>,
     pub(crate) connections: Vec<ConnectionFacts>,
+    /// Connections that the server itself has ended from outside their script.
+    pub(crate) cut: HashSet<usize>,
     pub(crate) wires: HashMap<usize, Weak<Wire>>,
     pub(crate) routes: HashMap<String, Route>,
     pub(crate) openings: HashMap<usize, Arc<Script>>,
@@ -100,6 +102,8 @@ pub(crate) struct State {
     pub(crate) mode: Mode,
     pub(crate) in_accept: bool,
     pub(crate) unanswered: Vec<TcpStream>,
+    /// The server's own ends of connections that only wake accept().
+    pub(crate) wakers: HashSet<SocketAddr>,
     pub(crate) stopping: bool,
     pub(crate) threads: Vec<JoinHandle<()>>,
 }
@@ -123,6 +127,7 @@ impl Shared {
             state: Mutex::new(State {
                 requests: Vec::new(),
                 connections: Vec::new(),
+                cut: HashSet::new(),
                 wires: HashMap::new(),
                 routes: HashMap::new(),
                 openings: HashMap::new(),
@@ -133,6 +138,7 @@ impl Shared {
                 mode: Mode::Accepting,
                 in_accept: false,
                 unanswered: Vec::new(),
+                wakers: HashSet::new(),
                 stopping: false,
                 threads: Vec::new(),
             }),
@@ -181,7 +187,7 @@ impl Shared {
                 Some(Ok(result))
             } else if state.stopping {
                 Some(Err(Broken::Stopping))
-            } else if state.connections[connection].peer_end.is_some() {
+            } else if state.connections[connection].peer_end.is_some() || state.cut.contains(&connection) {
                 Some(Err(Broken::PeerGone))
             } else {
                 None
@@ -190,13 +196,13 @@ impl Shared {
         .unwrap_or(Err(Broken::Late))
     }
 
-    pub(crate) fn peer_ended(&self, connection: usize, end: PeerEnd) {
+    /// The reader of a connection came to its end: the peer's, or one that we made (`ours`).
+    pub(crate) fn reading_ended(&self, connection: usize, end: PeerEnd, ours: bool) {
         self.change(|state| {
-            let stopping = state.stopping;
-            let facts = &mut state.connections[connection];
-            // Once we have let go of the socket ourselves, or are stopping, its end says nothing about the peer.
-            if facts.held && !stopping {
-                facts.peer_end = Some(end);
+            if ours {
+                state.cut.insert(connection);
+            } else {
+                state.connections[connection].peer_end = Some(end);
             }
         });
     }
@@ -219,7 +225,7 @@ impl State {
     }
 
     pub(crate) fn open(&self) -> usize {
-        self.connections.iter().filter(|c| c.held && c.peer_end.is_none()).count()
+        self.connections.iter().filter(|c| c.held && c.peer_end.is_none() && !self.cut.contains(&c.number)).count()
     }
 
     /// What has been seen so far, for the message of a wait that failed.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
@@ -23,6 +23,8 @@ pub enum PeerEnd {
 pub(crate) struct Wire {
     pub(crate) number: usize,
     stream: TcpStream,
+    /// We end it ourselves: what the reader sees says nothing about the peer.
+    ending: AtomicBool,
     sent: AtomicU64,
     received: AtomicU64,
     inbox: Mutex<Inbox>,
@@ -41,6 +43,7 @@ impl Wire {
         Ok(Arc::new(Wire {
             number,
             stream,
+            ending: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             inbox: Mutex::default(),
@@ -66,11 +69,9 @@ impl Wire {
         let shared = Arc::clone(shared);
         std::thread::Builder::new().name("test-server-read".into()).stack_size(256 << 10).spawn(move || {
             let end = wire.read_to_end();
-            let mut inbox = wire.inbox.lock().unwrap();
-            inbox.end = Some(end);
-            drop(inbox);
+            shared.reading_ended(wire.number, end, wire.ending.load(Relaxed)); // before the script can go on
+            wire.inbox.lock().unwrap().end = Some(end);
             wire.arrived.notify_all();
-            shared.peer_ended(wire.number, end);
         })
     }
 
@@ -131,11 +132,13 @@ impl Wire {
 
     /// Wakes whoever is blocked in this connection, for good.
     pub(crate) fn abort(&self) {
+        self.ending.store(true, Relaxed);
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// Makes the close that follows a reset. `reader` must end first: a socket that somebody reads is not closed.
     pub(crate) fn prepare_reset(&self, reader: Option<JoinHandle<()>>) {
+        self.ending.store(true, Relaxed);
         let _ = socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
         if let Some(reader) = reader {
             let _ = self.stream.shutdown(Shutdown::Read); // wakes the reader, sends nothing

@@ -89,6 +89,8 @@ fn connections_end_as_told() {
     read_exactly(&mut reset, b"x");
     server.go("go");
     assert_eq!(reset.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    server.wait_for_open(0, DEADLINE);
+    assert_eq!(server.connections()[0].peer_end, None, "it was the server that ended it");
     let mut half = get(&server, "/half");
     read_exactly(&mut half, b"x");
     assert_eq!(half.read(&mut [0]).unwrap(), 0);
@@ -144,6 +146,18 @@ fn refusing_listening_and_not_answering() {
     server.listen();
     assert_eq!(read_all(unanswered), b"x");
     assert_eq!(server.connections().len(), 2, "the server's own wake-ups do not count");
+}
+
+#[test]
+fn a_server_that_dies_ends_its_connections() {
+    let server = Server::start();
+    server.on("/", [Script::new().send("x").wait_for("never"), Script::new().send("again")]);
+    let mut peer = get(&server, "/");
+    read_exactly(&mut peer, b"x");
+    server.drop_connections();
+    assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+    server.wait_for_open(0, DEADLINE);
+    assert_eq!(read_all(get(&server, "/")), b"again");
 }
 
 #[cfg(target_os = "linux")]

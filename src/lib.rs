@@ -5,6 +5,8 @@ mod clock;
 mod error;
 mod event;
 mod interrupt;
+mod parser;
+mod scan;
 mod text;
 mod thread;
 

@@ -79,6 +79,15 @@ impl TextBuf {
         self.as_bytes().is_empty()
     }
 
+    /// Like `set`, but without memory it leaves the text as it is.
+    #[inline]
+    pub(crate) fn try_set(&mut self, text: &[u8]) -> Result<(), std::collections::TryReserveError> {
+        debug_assert!(str::from_utf8(text).is_ok());
+        self.with_nul.try_reserve_exact((text.len() + 1).saturating_sub(self.with_nul.len()))?;
+        self.set(text);
+        Ok(())
+    }
+
     /// Replaces the text by `text`, which the caller has checked to be UTF-8, reusing the storage.
     pub(crate) fn set(&mut self, text: &[u8]) {
         debug_assert!(str::from_utf8(text).is_ok());

@@ -100,6 +100,7 @@ impl Connection {
         let reply = self.shared.change(|state| {
             let mut request = request;
             request.number = state.requests.len();
+            request.tls = state.connections[request.connection].tls.clone();
             state.requests.push(request.clone());
             let reply = state.routes.get_mut(request.path()).map(|route| {
                 let turn = route.served.min(route.replies.len() - 1);
@@ -235,12 +236,16 @@ impl Connection {
                 self.fin();
                 Ok(())
             }
-            Step::Fin | Step::Truncate => {
+            Step::Fin => {
                 self.fin();
                 Ok(())
             }
+            Step::Truncate => {
+                self.truncate();
+                Ok(())
+            }
             Step::HalfClose => {
-                self.wire.end_writing();
+                self.wire.end_writing(true);
                 Ok(())
             }
             Step::Reset => {
@@ -337,9 +342,18 @@ impl Connection {
         self.shared.change(|state| *state.told.entry(name.into()).or_default() += 1);
     }
 
-    /// FIN, then waits for the peer's.
+    /// FIN (with TLS a close_notify before it), then waits for the peer's.
     pub fn fin(&mut self) {
-        self.wire.end_writing();
+        self.end(true);
+    }
+
+    /// FIN without a close_notify, then waits for the peer's.
+    pub fn truncate(&mut self) {
+        self.end(false);
+    }
+
+    fn end(&mut self, notify: bool) {
+        self.wire.end_writing(notify);
         if self.reader.is_none() {
             self.reader = self.wire.start_reading(&self.shared).ok();
         }
@@ -386,6 +400,7 @@ fn parse_head(connection: usize, raw: Vec<u8>) -> io::Result<Request> {
         target: target.into(),
         version: version.into(),
         headers,
+        tls: None,
         body: Vec::new(),
         at: Instant::now(),
         raw_head: raw,

@@ -25,6 +25,7 @@
 mod connection;
 mod record;
 mod script;
+mod tls;
 mod wire;
 
 use std::io;
@@ -33,14 +34,17 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
 
 pub use connection::Connection;
 pub use record::{ConnectionFacts, Request};
 pub use script::{Framing, Handler, Head, Replies, Reply, Script, Step};
+pub use tls::{Ca, Fault, Tls, TlsFacts};
 pub use wire::PeerEnd;
 
 use record::{Mode, Route, Shared};
+use tls::Identity;
 use wire::Wire;
 
 /// A generous limit for anything a test waits for: only a hang reaches it.
@@ -50,6 +54,7 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 pub struct Server {
     shared: Arc<Shared>,
     address: SocketAddr,
+    identity: Option<Arc<Identity>>,
     listening: Mutex<Listening>,
 }
 
@@ -73,6 +78,19 @@ impl Server {
         Server::start_on((Ipv6Addr::LOCALHOST, 0))
     }
 
+    /// HTTPS on a free port of 127.0.0.1.
+    pub fn start_tls(tls: &Tls) -> Server {
+        Server::start_tls_on((Ipv4Addr::LOCALHOST, 0), tls)
+    }
+
+    /// HTTPS on that address; port 0 is a free one.
+    pub fn start_tls_on(address: impl Into<SocketAddr>, tls: &Tls) -> Server {
+        let mut server = Server::start_refusing(address);
+        server.identity = Some(Arc::new(tls.build()));
+        server.listen();
+        server
+    }
+
     /// Plain HTTP on that address; port 0 is a free one.
     pub fn start_on(address: impl Into<SocketAddr>) -> Server {
         let server = Server::start_refusing(address);
@@ -88,7 +106,7 @@ impl Server {
         let listening = Mutex::new(Listening::Refusing(socket));
         let shared = Shared::new();
         shared.change(|state| state.mode = Mode::Refusing);
-        Server { shared, address, listening }
+        Server { shared, address, identity: None, listening }
     }
 
     /// Where it listens.
@@ -101,14 +119,42 @@ impl Server {
         self.address.port()
     }
 
-    /// `http://ADDRESS` followed by `path`.
+    /// `http://ADDRESS` or `https://ADDRESS`, followed by `path`.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme(), self.address)
     }
 
-    /// The same by name: `http://localhost:PORT` followed by `path`.
+    /// The same by name: `http://localhost:PORT` or `https://localhost:PORT`, followed by `path`.
     pub fn url_by_name(&self, path: &str) -> String {
-        format!("http://localhost:{}{path}", self.address.port())
+        format!("{}://localhost:{}{path}", self.scheme(), self.address.port())
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.identity.is_some() { "https" } else { "http" }
+    }
+
+    fn identity(&self) -> &Identity {
+        self.identity.as_deref().expect("a server without TLS has no certificate")
+    }
+
+    /// The certificate of the authority that has signed this server's (unless it is at fault).
+    pub fn ca_pem(&self) -> String {
+        self.identity().ca.pem()
+    }
+
+    /// This server's certificate.
+    pub fn leaf_pem(&self) -> String {
+        self.identity().leaf_pem()
+    }
+
+    /// The pin of this server's certificate: SHA-256 of its SPKI, in base64.
+    pub fn leaf_pin(&self) -> String {
+        self.identity().leaf_pin()
+    }
+
+    /// The pin of the intermediate authority.
+    pub fn intermediate_pin(&self) -> String {
+        self.identity().middle_pin.clone().expect("a chain with an intermediate")
     }
 
     /// Answers requests for `path` (without query): the first with the first reply, and so on; the last is repeated.
@@ -247,9 +293,10 @@ impl Server {
             let socket = socket.try_clone().and_then(|s| s.listen(1024).map(|()| s));
             let socket = socket.unwrap_or_else(|e| panic!("cannot listen on {}: {e}", self.address));
             let shared = Arc::clone(&self.shared);
+            let tls = self.identity.as_ref().map(|i| Arc::clone(&i.config));
             let thread = std::thread::Builder::new()
                 .name("test-server-accept".into())
-                .spawn(move || accept(&socket.into(), &shared));
+                .spawn(move || accept(&socket.into(), &shared, tls.as_ref()));
             *listening = Listening::Accepting(thread.expect("a thread for the test server"));
         }
     }
@@ -352,7 +399,7 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+fn accept(listener: &TcpListener, shared: &Arc<Shared>, tls: Option<&Arc<ServerConfig>>) {
     loop {
         let far = Instant::now() + Duration::from_secs(3600);
         let mode = shared.wait(far, |state| {
@@ -377,9 +424,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
                 return None;
             }
             let number = state.connections.len();
-            let wire = Wire::new(number, stream).ok()?;
-            state.wires.insert(number, Arc::downgrade(&wire));
-            state.connections.push(ConnectionFacts { number, peer_end: None, held: true, received: 0, sent: 0 });
+            let wire = Wire::new(number, stream, tls.cloned()).ok()?;
+            state.add(&wire);
             Some(wire)
         });
         let Some(wire) = begun else { continue };

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::script::{Reply, Script};
+use crate::tls::TlsFacts;
 use crate::wire::{PeerEnd, Wire};
 
 /// A request as it came, byte for byte.
@@ -29,6 +30,8 @@ pub struct Request {
     pub raw_head: Vec<u8>,
     /// With chunked coding, the decoded body.
     pub body: Vec<u8>,
+    /// What the TLS handshake of its connection came to.
+    pub tls: Option<TlsFacts>,
     /// When the last byte of the request had been read.
     pub at: Instant,
 }
@@ -67,6 +70,12 @@ pub struct ConnectionFacts {
     pub number: usize,
     /// How the peer's side ended; `None` while it stands, or where the server closed first without reading on.
     pub peer_end: Option<PeerEnd>,
+    /// What the TLS handshake came to, once it is done.
+    pub tls: Option<TlsFacts>,
+    /// Why TLS failed, such as an alert of the client's.
+    pub tls_error: Option<String>,
+    /// Whether the peer has sent a close_notify.
+    pub close_notify: bool,
     /// Whether the server still holds the socket.
     pub held: bool,
     /// Bytes read from the peer, the encryption's included.
@@ -213,6 +222,21 @@ impl Shared {
 }
 
 impl State {
+    /// Enters a new connection.
+    pub(crate) fn add(&mut self, wire: &Arc<Wire>) {
+        self.wires.insert(wire.number, Arc::downgrade(wire));
+        self.connections.push(ConnectionFacts {
+            number: wire.number,
+            peer_end: None,
+            tls: None,
+            tls_error: None,
+            close_notify: false,
+            held: true,
+            received: 0,
+            sent: 0,
+        });
+    }
+
     /// Brings the byte counts of living connections up to date and gives a copy of all facts.
     pub(crate) fn facts(&mut self) -> Vec<ConnectionFacts> {
         for (number, wire) in &self.wires {

@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod header;
 mod interrupt;
+mod net;
 mod parser;
 mod pem;
 mod proxy_url;

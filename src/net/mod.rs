@@ -1,0 +1,223 @@
+//! What lies under HTTP: names, TCP, proxies and TLS, as the Connector and Transport that ureq is given.
+//!
+//! Every call that blocks takes one deadline and the attempt's Interrupt. ureq's errors do not say what went wrong in
+//! words that help, so the facts of each connection are kept beside it, in its `Wire`.
+
+mod buffers;
+mod dns;
+mod socket;
+mod tcp;
+mod tls;
+mod transport;
+mod trust;
+mod wire;
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use rustls::ClientConfig;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{ConnectionDetails, Connector as UreqConnector, NextTimeout};
+
+use crate::config::{Config, TlsOptions};
+use crate::error::{ErrorKind, Failure};
+use crate::interrupt::Interrupt;
+use dns::Lookups;
+use socket::Socket;
+use transport::Transport;
+pub(crate) use wire::{End, Wire};
+
+/// What all connections of one source share.
+pub(crate) struct Network {
+    /// For the lookup, TCP, the proxy and TLS together.
+    connect_timeout: Option<Duration>,
+    /// Silence after which TCP begins to probe.
+    keepalive: Option<Duration>,
+    tls_options: TlsOptions,
+    lookups: Arc<Lookups>,
+    /// Made at the first https connection. One for the source, so that its sessions are resumed.
+    tls: Mutex<Option<Arc<ClientConfig>>>,
+}
+
+impl Network {
+    pub(crate) fn new(config: &Config) -> Network {
+        Network {
+            connect_timeout: config.connect_timeout,
+            keepalive: config.keepalive,
+            tls_options: config.tls.clone(),
+            lookups: Lookups::shared(),
+            tls: Mutex::default(),
+        }
+    }
+
+    /// A failure is not kept: the certificates may have been installed by the next attempt.
+    fn tls(&self) -> Result<Arc<ClientConfig>, Failure> {
+        let mut tls = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*tls {
+            Some(config) => Ok(config.clone()),
+            None => Ok(tls.insert(tls::configure(&self.tls_options)?).clone()),
+        }
+    }
+}
+
+/// Makes one attempt's connections. ureq calls it once a request.
+pub(crate) struct Connector {
+    network: Arc<Network>,
+    interrupt: Arc<Interrupt>,
+    wire: Arc<Wire>,
+}
+
+impl Connector {
+    pub(crate) fn new(network: Arc<Network>, interrupt: Arc<Interrupt>, wire: Arc<Wire>) -> Connector {
+        Connector { network, interrupt, wire }
+    }
+
+    fn open(&self, server: &Server<'_>) -> Result<Transport, Stop> {
+        let network = &*self.network;
+        let deadline = network.connect_timeout.map_or(Deadline::never(), Deadline::after);
+        // Before the network is touched: without trust there is no point in a connection.
+        let tls = if server.https { Some(network.tls().map_err(Stop::Failed)?) } else { None };
+        let addresses = network.lookups.look_up(server.host, server.port, deadline, &self.interrupt)?;
+        let stream = Arc::new(tcp::connect(&addresses, network.keepalive, deadline, &self.interrupt)?);
+        self.interrupt.watch(&stream).map_err(|_| Stop::Interrupted)?;
+        let mut socket = Socket::new(stream);
+        let session = match tls {
+            Some(config) => Some(tls::handshake(config, server.host, &mut socket, deadline, &self.interrupt)?),
+            None => None,
+        };
+        Ok(Transport::new(socket, session, self.interrupt.clone(), self.wire.clone()))
+    }
+}
+
+impl UreqConnector for Connector {
+    type Out = Transport;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Transport>, ureq::Error> {
+        let server = Server::of(details.uri);
+        self.open(&server).map(Some).map_err(|stop| {
+            self.wire.fail(match stop {
+                Stop::Failed(failure) => failure,
+                Stop::Interrupted => Failure::new(ErrorKind::Io, "interrupted"),
+                Stop::TimedOut => {
+                    let limit = self.network.connect_timeout.unwrap_or_default();
+                    Failure::new(ErrorKind::TimedOut, format!("no connection to {} within {limit:?}", server.host))
+                }
+            })
+        })
+    }
+}
+
+/// Where the request's URL leads.
+struct Server<'a> {
+    host: &'a str,
+    port: u16,
+    https: bool,
+}
+
+impl Server<'_> {
+    fn of(uri: &ureq::http::Uri) -> Server<'_> {
+        let https = uri.scheme_str() == Some("https");
+        let host = uri.host().unwrap_or_default();
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        Server { host, port: uri.port_u16().unwrap_or(if https { 443 } else { 80 }), https }
+    }
+}
+
+/// Gives ureq no address: the Connector looks names up itself, where that can be interrupted.
+#[derive(Debug)]
+pub(crate) struct NoResolver;
+
+impl Resolver for NoResolver {
+    fn resolve(
+        &self,
+        _: &ureq::http::Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        Ok(self.empty())
+    }
+}
+
+// Neither has anything in it that a log should show.
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
+/// Why a step on the way to a connection came to nothing.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Failed(Failure),
+    TimedOut,
+    Interrupted,
+}
+
+/// A moment by which something has to be done, or none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    pub(crate) fn never() -> Deadline {
+        Deadline(None)
+    }
+
+    pub(crate) fn now() -> Deadline {
+        Deadline(Some(Instant::now()))
+    }
+
+    pub(crate) fn at(moment: Instant) -> Deadline {
+        Deadline(Some(moment))
+    }
+
+    /// Too far away to be counted is never.
+    pub(crate) fn after(span: Duration) -> Deadline {
+        Deadline(Instant::now().checked_add(span))
+    }
+
+    pub(crate) fn min(self, other: Deadline) -> Deadline {
+        match (self.0, other.0) {
+            (Some(a), Some(b)) => Deadline(Some(a.min(b))),
+            (a, b) => Deadline(a.or(b)),
+        }
+    }
+
+    /// Zero once it has passed; None: without end.
+    pub(crate) fn remaining(self) -> Option<Duration> {
+        self.0.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    pub(crate) fn passed(self) -> bool {
+        self.remaining() == Some(Duration::ZERO)
+    }
+
+    /// Something to `select!` on.
+    pub(crate) fn channel(self) -> Receiver<Instant> {
+        self.0.map_or_else(crossbeam_channel::never, crossbeam_channel::at)
+    }
+
+    /// Rounded up: a poll that ends early would only poll again.
+    #[cfg(unix)]
+    pub(crate) fn poll_timeout(self) -> nix::poll::PollTimeout {
+        use nix::poll::PollTimeout;
+        match self.remaining() {
+            None => PollTimeout::NONE,
+            Some(left) => PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX),
+        }
+    }
+}
+
+/// The system's words for an error, without the number that the standard library adds.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! ureq over our Connector and Transport, against small servers on loopback, plain and TLS.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use ureq::Agent;
+
+pub(crate) mod pki;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// An address at which connecting hangs: its queue of connections is full and nobody accepts.
+pub(crate) struct Hole {
+    _listener: socket2::Socket,
+    _queued: Vec<socket2::Socket>,
+    pub(crate) address: SocketAddr,
+}
+
+pub(crate) fn hole(bind: SocketAddr) -> Hole {
+    use socket2::{Domain, Socket, Type};
+    let listener = Socket::new(Domain::for_address(bind), Type::STREAM, None).unwrap();
+    listener.bind(&bind.into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let mut queued = Vec::new();
+    // The system's idea of a full queue differs: fill it until a connection does not come about at once.
+    loop {
+        let socket = Socket::new(Domain::for_address(bind), Type::STREAM, None).unwrap();
+        let done = socket.connect_timeout(&address.into(), Duration::from_millis(100)).is_ok();
+        queued.push(socket);
+        if !done {
+            return Hole { _listener: listener, _queued: queued, address };
+        }
+        assert!(queued.len() < 1000, "the queue never fills");
+    }
+}
+
+/// Serves each connection with `serve`, on a thread of its own, until dropped.
+struct Server {
+    address: SocketAddr,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    fn new(connections: usize, serve: impl Fn(TcpStream) + Send + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let thread = thread::spawn(move || {
+            for _ in 0..connections {
+                serve(listener.accept().unwrap().0);
+            }
+        });
+        Server { address, thread: Some(thread) }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    fn tls_url(&self) -> String {
+        format!("https://localhost:{}/", self.address.port())
+    }
+
+    /// The server's thread has ended, and its assertions have held.
+    fn join(mut self) {
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// Reads a request's head.
+fn request(stream: impl Read) -> String {
+    let mut head = String::new();
+    let mut reader = BufReader::with_capacity(1, stream);
+    while !head.ends_with("\r\n\r\n") {
+        assert!(reader.read_line(&mut head).unwrap() > 0, "the request broke off");
+    }
+    head
+}
+
+fn network(set: impl FnOnce(&mut Config)) -> Arc<Network> {
+    let mut config = Config::new("http://unused.test/").unwrap();
+    set(config.set_connect_timeout(Some(LONG)).unwrap());
+    Arc::new(Network::new(&config))
+}
+
+/// One attempt and everything that can be asked about it.
+struct Attempt {
+    network: Arc<Network>,
+    interrupt: Arc<Interrupt>,
+    wire: Arc<Wire>,
+}
+
+impl Attempt {
+    /// With a config that `set` has changed.
+    fn new(set: impl FnOnce(&mut Config)) -> Attempt {
+        Attempt::on(network(set))
+    }
+
+    fn on(network: Arc<Network>) -> Attempt {
+        Attempt { network, interrupt: Interrupt::new(), wire: Wire::new() }
+    }
+
+    fn plain() -> Attempt {
+        Attempt::new(|_| {})
+    }
+
+    fn agent(&self, configure: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Agent {
+        let config = Agent::config_builder()
+            .proxy(None)
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .user_agent("")
+            .accept("")
+            .accept_encoding("");
+        let connector = Connector::new(self.network.clone(), self.interrupt.clone(), self.wire.clone());
+        Agent::with_parts(configure(config).build(), connector, NoResolver)
+    }
+
+    fn get(&self, url: &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let response = self.agent(|config| config).get(url).call()?;
+        self.wire.head_done(None);
+        Ok(response)
+    }
+
+    fn failure(&self) -> (ErrorKind, String) {
+        let failure = self.wire.failure().expect("nothing failed");
+        (failure.kind, failure.message)
+    }
+}
+
+type ConfigBuilder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+
+#[test]
+fn a_response_comes_as_it_is_sent() {
+    let server = Server::new(1, |mut stream| {
+        assert!(request(&stream).starts_with("GET / HTTP/1.1\r\n"));
+        stream.write_all(OK).unwrap();
+        stream.write_all(b"data: 1\n\n").unwrap();
+        stream.read_exact(&mut [0]).unwrap_err(); // waits until the client is gone
+    });
+    let attempt = Attempt::plain();
+    let mut body = attempt.get(&server.url()).unwrap().into_body().into_reader();
+    assert!(attempt.wire.wrote());
+    let mut buf = [0; 100];
+    let n = body.read(&mut buf).unwrap();
+    assert_eq!(&buf[..n], b"data: 1\n\n");
+    assert_eq!(attempt.wire.end(), None);
+    drop(body);
+    server.join();
+}
+
+#[test]
+fn the_ends_of_a_body_are_told_apart() {
+    // Fin
+    let server = Server::new(1, |mut stream| {
+        request(&stream);
+        stream.write_all(OK).unwrap();
+        stream.write_all(b"data: 1\n\n").unwrap();
+    });
+    let attempt = Attempt::plain();
+    let body = attempt.get(&server.url()).unwrap().body_mut().read_to_string().unwrap();
+    assert_eq!(body, "data: 1\n\n");
+    assert_eq!(attempt.wire.end(), Some(End::Fin));
+    assert!(attempt.wire.failure().is_none());
+    server.join();
+
+    // RST: for ureq a clean end, if nothing says how long the body is
+    let server = Server::new(1, |mut stream| {
+        request(&stream);
+        stream.write_all(OK).unwrap();
+        stream.write_all(b"data: 1\n\n").unwrap();
+        thread::sleep(Duration::from_millis(20)); // a reset throws away what has not been read
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    });
+    let attempt = Attempt::plain();
+    let mut body = attempt.get(&server.url()).unwrap().into_body().into_reader();
+    let _ = body.read_to_end(&mut Vec::new());
+    assert_eq!(attempt.wire.end(), Some(End::Reset));
+    assert_eq!(attempt.failure(), (ErrorKind::Io, "the connection broke: Connection reset by peer".into()));
+    server.join();
+
+    // Silence
+    let server = Server::new(1, |mut stream| {
+        request(&stream);
+        stream.write_all(OK).unwrap();
+        stream.read_exact(&mut [0]).unwrap_err();
+    });
+    let attempt = Attempt::plain();
+    let response = attempt.get(&server.url()).unwrap();
+    attempt.wire.head_done(Some(Duration::from_millis(30)));
+    response.into_body().into_reader().read(&mut [0; 10]).unwrap_err();
+    assert_eq!(attempt.wire.end(), Some(End::TimedOut));
+    assert_eq!(attempt.failure().0, ErrorKind::TimedOut);
+    server.join();
+}
+
+#[test]
+fn a_head_of_more_than_64_kib_is_refused() {
+    for (line, fits) in [("X: 0\r\n".repeat(100), true), ("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(3000), false)] {
+        let server = Server::new(1, move |mut stream| {
+            request(&stream);
+            let status = if fits { "HTTP/1.1 200 OK\r\n" } else { "" };
+            // An error means that the client has had enough.
+            let _ = write!(stream, "{status}{line}\r\n");
+            let _ = stream.read(&mut [0]);
+        });
+        let attempt = Attempt::plain();
+        assert_eq!(attempt.get(&server.url()).is_ok(), fits);
+        if !fits {
+            assert_eq!(attempt.failure(), (ErrorKind::Io, "the response's head is larger than 64 KiB".into()));
+        }
+        server.join();
+    }
+}
+
+#[test]
+fn a_large_head_and_body_arrive_whole() {
+    let header = format!("X-Large: {}\r\n", "x".repeat(60_000));
+    let body = "data: y\n\n".repeat(100_000);
+    let length = body.len();
+    let server = Server::new(1, move |mut stream| {
+        request(&stream);
+        write!(stream, "HTTP/1.1 200 OK\r\n{header}Content-Length: {length}\r\n\r\n{body}").unwrap();
+    });
+    let attempt = Attempt::plain();
+    let mut response = attempt.get(&server.url()).unwrap();
+    assert_eq!(response.headers()["x-large"].len(), 60_000);
+    assert_eq!(response.body_mut().read_to_string().unwrap().len(), length);
+    server.join();
+}
+
+#[test]
+fn requests_of_any_size_are_sent_whole() {
+    let server = Server::new(1, |mut stream| {
+        let head = request(&stream);
+        assert!(head.contains(&"h".repeat(15_000)), "{head}");
+        assert!(head.contains("content-length: 1000000\r\n"), "{head}");
+        let mut body = vec![0; 1_000_000];
+        stream.read_exact(&mut body).unwrap();
+        assert!(body.iter().all(|byte| *byte == b'b'));
+        stream.write_all(OK).unwrap();
+    });
+    let attempt = Attempt::plain();
+    let agent = attempt.agent(|config| config);
+    agent.post(server.url()).header("x-long", "h".repeat(15_000)).send(&vec![b'b'; 1_000_000][..]).unwrap();
+    server.join();
+}
+
+#[test]
+fn what_failed_on_the_way_is_said() {
+    let attempt = Attempt::plain();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    attempt.get(&format!("http://{address}/")).unwrap_err();
+    let why = format!("cannot connect to {address}: Connection refused");
+    assert_eq!(attempt.failure(), (ErrorKind::Connect, why));
+    assert!(!attempt.wire.wrote());
+
+    let attempt = Attempt::plain();
+    attempt.get(&format!("http://{}/", "a".repeat(64))).unwrap_err();
+    assert_eq!(attempt.failure().0, ErrorKind::Dns);
+
+    let hole = hole("127.0.0.1:0".parse().unwrap());
+    let attempt = Attempt::new(|config| config.connect_timeout = Some(Duration::from_millis(20)));
+    attempt.get(&format!("http://{}/", hole.address)).unwrap_err();
+    assert_eq!(attempt.failure(), (ErrorKind::TimedOut, "no connection to 127.0.0.1 within 20ms".into()));
+}
+
+#[test]
+fn response_timeouts_and_deadlines_end_reads() {
+    let silent = || {
+        Server::new(1, |mut stream| {
+            request(&stream);
+            stream.read_exact(&mut [0]).unwrap_err();
+        })
+    };
+    let server = silent();
+    let attempt = Attempt::plain();
+    let agent = attempt.agent(|config| config.timeout_recv_response(Some(Duration::from_millis(30))));
+    agent.get(server.url()).call().unwrap_err();
+    assert_eq!(attempt.failure(), (ErrorKind::TimedOut, "the server did not answer in time".into()));
+    server.join();
+
+    let server = silent();
+    let attempt = Attempt::plain();
+    attempt.wire.limit_reads_until(Instant::now() + Duration::from_millis(30));
+    attempt.get(&server.url()).unwrap_err();
+    assert_eq!(attempt.failure().0, ErrorKind::TimedOut);
+    server.join();
+}
+
+#[test]
+fn tls_works_and_resumes() {
+    let pki = pki::Pki::new();
+    let config = pki.server(&["localhost"]);
+    let server = Server::new(2, move |stream| {
+        let mut session = pki::accept(config.clone(), stream);
+        assert!(request(&mut session).starts_with("GET / HTTP/1.1\r\n"));
+        assert_eq!(session.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+        let resumed = session.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+        write!(session, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Resumed: {resumed}\r\n\r\nhello").unwrap();
+        session.conn.send_close_notify();
+        session.flush().unwrap();
+    });
+    let network = network(|config| config.tls.only_ca = Some(vec![pki.ca()]));
+    for resumed in ["false", "true"] {
+        let attempt = Attempt::on(network.clone());
+        let mut response = attempt.get(&server.tls_url()).unwrap();
+        assert_eq!(response.headers()["x-resumed"], resumed);
+        assert_eq!(response.body_mut().read_to_string().unwrap(), "hello");
+    }
+    server.join();
+}
+
+#[test]
+fn a_missing_close_notify_is_no_clean_end() {
+    let pki = pki::Pki::new();
+    for (notify, end) in [(true, End::Fin), (false, End::Truncated)] {
+        let config = pki.server(&["localhost"]);
+        let server = Server::new(1, move |stream| {
+            let mut session = pki::accept(config.clone(), stream);
+            request(&mut session);
+            session.write_all(OK).unwrap();
+            session.write_all(b"data: 1\n\n").unwrap();
+            if notify {
+                session.conn.send_close_notify();
+            }
+            session.flush().unwrap();
+            session.sock.shutdown(Shutdown::Write).unwrap();
+            let _ = session.sock.read(&mut [0; 100]);
+        });
+        let attempt = Attempt::new(|config| config.tls.only_ca = Some(vec![pki.ca()]));
+        let mut body = attempt.get(&server.tls_url()).unwrap().into_body().into_reader();
+        let mut text = Vec::new();
+        let _ = body.read_to_end(&mut text);
+        assert_eq!(text, b"data: 1\n\n");
+        assert_eq!(attempt.wire.end(), Some(end));
+        assert_eq!(attempt.wire.failure().is_some(), !notify);
+        drop(body);
+        server.join();
+    }
+}

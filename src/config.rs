@@ -243,8 +243,8 @@ impl Config {
     /// None yet.
     pub fn set_keepalive(&mut self, idle: Option<Duration>) -> Result<&mut Self, ConfigError> {
         self.checked(|config| {
-            let seconds = |idle: Duration| Duration::from_secs(idle.as_millis().div_ceil(1_000).min(1 << 20) as u64);
-            config.keepalive = idle.filter(|idle| !idle.is_zero()).map(|idle| seconds(idle).min(LONGEST_KEEPALIVE));
+            let whole = |idle: Duration| Duration::from_secs(idle.as_secs() + u64::from(idle.subsec_nanos() > 0));
+            config.keepalive = idle.filter(|idle| !idle.is_zero()).map(|idle| whole(idle.min(LONGEST_KEEPALIVE)));
             Ok(())
         })
     }
@@ -487,3 +487,7 @@ impl std::fmt::Debug for TlsOptions {
             .finish()
     }
 }
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -102,3 +102,7 @@ fn is_encrypted(pem: &[u8]) -> bool {
 fn refuse(why: impl Into<String>) -> ConfigError {
     ConfigError::Certificate(why.into())
 }
+
+#[cfg(test)]
+#[path = "pem_tests.rs"]
+mod tests;

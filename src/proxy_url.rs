@@ -136,3 +136,161 @@ fn contains(network: &str, address: IpAddr) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn credentials(user: &str, password: &str) -> Option<Credentials> {
+        Some(Credentials { user: user.into(), password: password.into() })
+    }
+
+    #[test]
+    fn proxies_parse() {
+        use ProxyScheme::{Http, Socks5};
+        let table = [
+            ("http://proxy:3128", Http, "proxy", 3128, None),
+            (" HTTP://Proxy.example/ignored?x\n", Http, "proxy.example", 1080, None),
+            ("socks5://[::1]:9050/", Socks5, "::1", 9050, None),
+            ("socks5h://10.0.0.1", Socks5, "10.0.0.1", 1080, None),
+            ("http://user:p%40ss%20word@proxy:1", Http, "proxy", 1, credentials("user", "p@ss word")),
+            ("socks5://us%3Aer:@proxy:1", Socks5, "proxy", 1, credentials("us:er", "")),
+        ];
+        for (text, scheme, host, port, credentials) in table {
+            let want = ProxyUrl { scheme, host: host.to_owned(), port, credentials };
+            assert_eq!(ProxyUrl::parse(text), Ok(want), "{text}");
+        }
+        let proxy = ProxyUrl::parse("http://Aladdin:open%20sesame@proxy").unwrap();
+        assert_eq!(proxy.credentials.as_ref().unwrap().basic(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert!(!format!("{proxy:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn bad_proxies_are_refused_without_a_word_of_their_credentials() {
+        let table = [
+            ("", "http:// or socks5://"),
+            ("proxy:3128", "http:// or socks5://"),
+            ("https://sesame:tulip@proxy", "http:// or socks5://"),
+            ("socks4://proxy", "http:// or socks5://"),
+            ("sesame:tulip@proxy", "http:// or socks5://"),
+            ("http:proxy", "two slashes"),
+            ("http://", "no host"),
+            ("http://sesame:tulip@", "no host"),
+            ("http://proxy:70000", "0 to 65535"),
+            ("http://sesame:tulip@b\u{fc}cher", "punycode"),
+        ];
+        for (text, why) in table {
+            let got = ProxyUrl::parse(text).unwrap_err();
+            assert!(matches!(&got, ConfigError::Url(got) if got.contains(why)), "{text}: {got}");
+            assert!(!got.to_string().contains("tulip") && !got.to_string().contains("sesame"), "{got}");
+        }
+        let long = |user, password| format!("socks5://{}:{}@a", "u".repeat(user), "p".repeat(password));
+        assert!(ProxyUrl::parse(&long(255, 255)).is_ok());
+        assert!(ProxyUrl::parse(&long(256, 1)).is_err() && ProxyUrl::parse(&long(1, 256)).is_err());
+    }
+
+    fn env(variables: &[(&str, &str)]) -> Result<ProxyEnv, ConfigError> {
+        ProxyEnv::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    /// The host of the proxy that these variables give for a URL.
+    fn chosen(variables: &[(&str, &str)], url: &str) -> Option<String> {
+        env(variables).unwrap().proxy_for(&Url::parse(url).unwrap()).map(|proxy| proxy.host.clone())
+    }
+
+    #[test]
+    fn variables_in_curls_order() {
+        let all = [
+            ("http_proxy", "h"),
+            ("HTTP_PROXY", "cgi"),
+            ("https_proxy", "s"),
+            ("HTTPS_PROXY", "S"),
+            ("all_proxy", "socks5://a"),
+            ("ALL_PROXY", "A"),
+        ];
+        let without = |names: &[&str]| {
+            let mut left = all.to_vec();
+            left.retain(|(name, _)| !names.contains(name));
+            left
+        };
+        let table: [(&[&str], _, _); 7] = [
+            (&[], Some("h"), Some("s")),
+            (&["https_proxy"], Some("h"), Some("s")), // HTTPS_PROXY's host, in lower case
+            (&["https_proxy", "HTTPS_PROXY"], Some("h"), Some("a")),
+            (&["http_proxy"], Some("a"), Some("s")),
+            (&["http_proxy", "all_proxy"], Some("a"), Some("s")), // never HTTP_PROXY
+            (&["http_proxy", "all_proxy", "ALL_PROXY"], None, Some("s")),
+            (&["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"], None, None),
+        ];
+        for (names, http, https) in table {
+            assert_eq!(chosen(&without(names), "http://x").as_deref(), http, "without {names:?}");
+            assert_eq!(chosen(&without(names), "https://x").as_deref(), https, "without {names:?}");
+        }
+        assert_eq!(chosen(&[("https_proxy", ""), ("ALL_PROXY", "a")], "https://x").as_deref(), Some("a"));
+        assert_eq!(env(&[("all_proxy", "p:8080")]).unwrap().http.unwrap().port, 8080);
+        assert!(matches!(env(&[("all_proxy", "ftp://p")]), Err(ConfigError::Url(_))));
+        assert_eq!(env(&[]), Ok(ProxyEnv::default()));
+    }
+
+    #[test]
+    fn no_proxy_by_suffix_port_network_and_star() {
+        let table = [
+            ("*", "http://anything", true),
+            ("", "http://a.example", false),
+            (" , ,", "http://a.example", false),
+            ("a.example", "http://a.example", true),
+            ("A.Example", "http://a.EXAMPLE", true),
+            ("example", "http://a.example", true),
+            (".example", "http://a.example", true),
+            (".a.example", "http://a.example", true),
+            ("a.example.", "http://a.example", true),
+            ("a.example", "http://a.example.", true),
+            ("b.a.example", "http://a.example", false),
+            ("ample", "http://a.example", false),
+            ("xa.example", "http://a.example", false),
+            ("*.example", "http://a.example", false), // no patterns, as with curl
+            (".", "http://a.example", false),
+            ("other,a.example", "http://a.example", true),
+            ("other, a.example", "http://a.example", true),
+            ("other\ta.example other2", "http://a.example", true),
+            ("a.example:80", "http://a.example", true),
+            ("a.example:443", "http://a.example", false),
+            ("a.example:443", "https://a.example", true),
+            ("a.example:8080", "http://a.example:8080", true),
+            ("a.example:x", "http://a.example", false),
+            ("a.example:", "http://a.example", false),
+            ("10.1.2.3", "http://10.1.2.3", true),
+            ("10.1.2.3:81", "http://10.1.2.3:81", true),
+            ("10.1.2.3:81", "http://10.1.2.3", false),
+            ("10.0.0.0/8", "http://10.1.2.3", true),
+            ("10.0.0.0/8:80", "http://10.1.2.3", true),
+            ("10.1.2.0/25", "http://10.1.2.127", true),
+            ("10.1.2.0/25", "http://10.1.2.128", false),
+            ("10.1.2.3/32", "http://10.1.2.3", true),
+            ("0.0.0.0/0", "http://10.1.2.3", true),
+            ("0.0.0.0/33", "http://10.1.2.3", false),
+            ("10.0.0.0/-1", "http://10.1.2.3", false),
+            ("10.0.0.0/", "http://10.1.2.3", false),
+            ("10.0.0.0/8", "http://host.example", false),
+            ("2.3", "http://10.1.2.3", false), // an address has no suffixes
+            ("::1", "http://[::1]", true),
+            ("[::1]", "http://[::1]", true),
+            ("[::1]:80", "http://[::1]", true),
+            ("[::1]:81", "http://[::1]", false),
+            ("0:0::1", "http://[::1]", true),
+            ("fe80::/10", "http://[fe80::1%25eth0]", true),
+            ("[fe80::]/10", "http://[fe80::1%25eth0]", true),
+            ("fe80::/10", "http://[fec0::1]", false),
+            ("::/0", "http://10.1.2.3", false),
+            ("10.0.0.0/8", "http://[::1]", false),
+            ("\u{e9}", "http://a.example", false),
+        ];
+        for (no_proxy, url, direct) in table {
+            let got = chosen(&[("all_proxy", "p"), ("no_proxy", no_proxy), ("NO_PROXY", "*")], url);
+            let want = if direct || no_proxy.is_empty() { None } else { Some("p") };
+            assert_eq!(got.as_deref(), want, "{no_proxy:?} {url}");
+        }
+        assert_eq!(chosen(&[("all_proxy", "p"), ("NO_PROXY", "x")], "http://x"), None);
+    }
+}

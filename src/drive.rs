@@ -1,0 +1,359 @@
+//! The four ways to use a source: callbacks on our thread or on the caller's, pull, event loop.
+//!
+//! The four share the machine and nothing else, and a source is driven in one way for all its life. The mutex here only
+//! finds out who overlaps with whom: calls of two threads that may not overlap answer `Busy`.
+
+mod callbacks;
+mod polled;
+mod pull;
+
+use std::cell::Cell;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::JoinHandle;
+
+use crate::config::Config;
+use crate::control::Control;
+use crate::error::{CallError, ConfigError};
+use crate::event::{Event, Kind};
+use crate::handle::Handle;
+use crate::source::Source;
+use crate::thread;
+use crate::work::Work;
+use crate::worker::{Job, Worker};
+use callbacks::Registration;
+use polled::Polled;
+use pull::Pull;
+
+/// A stream that reconnects until it is closed.
+///
+/// Nothing happens until one of the four drivers is chosen: [`start`](Self::start) and [`run`](Self::run) call what
+/// [`on`](Self::on) registered, [`next`](Self::next) is asked for events, [`start_polled`](Self::start_polled) and
+/// [`poll`](Self::poll) fit an event loop. What may be called from any thread is on [`Handle`], to which a source derefs.
+///
+/// Dropping a source closes it and does not wait; [`free`](Self::free) waits.
+pub struct EventSource {
+    handle: Handle,
+    mode: Mutex<Mode>,
+}
+
+enum Mode {
+    /// No driver yet.
+    New(Vec<Registration>),
+    /// `start`: events are delivered on this thread of ours.
+    Started(JoinHandle<()>),
+    /// `run`: events are delivered on a thread of the caller's, and all is over when it returns.
+    Running,
+    Pull(Box<Pull>),
+    Polled(Box<Polled>),
+    Freed,
+}
+
+impl EventSource {
+    /// Makes a source. No I/O happens here.
+    ///
+    /// # Errors
+    /// What [`Config::error`] remembers: a setter of `config` was refused and nobody looked.
+    pub fn new(config: &Config) -> Result<EventSource, CallError> {
+        if let Some(error) = config.error() {
+            return Err(error.clone().into());
+        }
+        let control = Arc::new(Control::new(config));
+        let handle = Handle { config: Arc::new(config.clone()), control };
+        Ok(EventSource { handle, mode: Mutex::new(Mode::New(Vec::new())) })
+    }
+
+    /// The calls that may be made from any thread.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Registers a callback: for events of `kind` (`None`: of every kind) and, for messages, of one `event_type` only. Callbacks
+    /// run in the order of their registration; none is added after the start, none is removed. The callback is dropped on the
+    /// thread that delivered CLOSE, after it.
+    ///
+    /// # Errors
+    /// `ConfigError::Argument` for a type with a kind other than message, [`CallError::Busy`] once a driver runs,
+    /// [`CallError::Closed`].
+    pub fn on(
+        &self,
+        kind: Option<Kind>,
+        event_type: Option<&str>,
+        callback: impl FnMut(&Event<'_>) + Send + 'static,
+    ) -> Result<(), CallError> {
+        let registration = Registration::new(kind, event_type, callback);
+        // Wherever this returns early, the callback is dropped here, as one of the library's own.
+        let refused = |error, registration| {
+            in_callback(|| drop(registration));
+            Err(error)
+        };
+        if event_type.is_some() && kind != Some(Kind::Message) {
+            let reason = "an event type goes with the kind message only";
+            return refused(ConfigError::Argument(reason.into()).into(), registration);
+        }
+        let mut mode = match self.enter() {
+            Ok(mode) => mode,
+            Err(error) => return refused(error, registration),
+        };
+        match &mut *mode {
+            _ if self.control.is_closed() || self.control.is_over() => refused(CallError::Closed, registration),
+            Mode::New(registrations) => {
+                registrations.push(registration);
+                Ok(())
+            }
+            _ => refused(CallError::Busy, registration),
+        }
+    }
+
+    /// Delivers events to the callbacks on a thread of the library's.
+    ///
+    /// # Errors
+    /// [`CallError::Busy`] where a driver runs, [`CallError::Closed`] after CLOSE, [`CallError::OutOfResources`] where there is
+    /// no thread to be had (the call may be made again).
+    pub fn start(&self) -> Result<(), CallError> {
+        let mut mode = self.enter()?;
+        let registrations = self.registrations(&mut mode)?;
+        let (hand_over, take_over) = crossbeam_channel::bounded::<Vec<Registration>>(1);
+        let handle = self.handle.clone();
+        // The registrations follow once there is a thread: where there is none, nothing has changed.
+        let spawned = thread::spawn("eventsource", self.config.stack_size, move || {
+            if let Ok(registrations) = take_over.recv() {
+                callbacks::deliver(&handle, registrations);
+            }
+        });
+        match spawned {
+            Ok(thread) => {
+                // The thread is there and takes what it is handed.
+                let _ = hand_over.send(registrations);
+                *mode = Mode::Started(thread);
+                Ok(())
+            }
+            Err(error) => {
+                *mode = Mode::New(registrations);
+                Err(CallError::OutOfResources(format!("no thread: {error}")))
+            }
+        }
+    }
+
+    /// Delivers events to the callbacks on this thread, and returns after CLOSE.
+    ///
+    /// # Errors
+    /// [`CallError::Busy`] where a driver runs, [`CallError::Closed`] after CLOSE.
+    pub fn run(&self) -> Result<(), CallError> {
+        let registrations = {
+            let mut mode = self.enter()?;
+            let registrations = self.registrations(&mut mode)?;
+            *mode = Mode::Running;
+            registrations
+        };
+        callbacks::deliver(&self.handle, registrations);
+        Ok(())
+    }
+
+    /// Takes the registrations of a source that no driver has yet.
+    fn registrations(&self, mode: &mut Mode) -> Result<Vec<Registration>, CallError> {
+        match mode {
+            _ if self.control.is_over() => Err(CallError::Closed),
+            Mode::New(registrations) => Ok(std::mem::take(registrations)),
+            Mode::Freed => Err(CallError::Closed),
+            _ => Err(CallError::Busy),
+        }
+    }
+
+    /// Blocks until there is an event.
+    ///
+    /// # Errors
+    /// [`CallError::Closed`] after the CLOSE event, [`CallError::Busy`] where another driver runs.
+    #[allow(clippy::should_implement_trait)] // an Iterator cannot lend
+    pub fn next(&mut self) -> Result<Event<'_>, CallError> {
+        let mode = self.mode.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let pull = Pull::of(mode, &self.handle)?;
+        pull.next()?;
+        Ok(pull.event())
+    }
+
+    /// As [`next`](Self::next), through a shared reference: `take` sees the event. Its texts stay where they are until the next
+    /// call, which the C boundary relies on.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next); [`CallError::Busy`] also where another thread is in here.
+    pub fn next_with<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Result<R, CallError> {
+        let mut mode = self.enter()?;
+        let pull = Pull::of(&mut mode, &self.handle)?;
+        pull.next()?;
+        Ok(take(&pull.event()))
+    }
+
+    /// Prepares the source for an event loop. `wake` is called on the library's thread, once after each time that
+    /// [`poll`](Self::poll) had nothing (and once after this call), when there is a reason to poll again. It must not block.
+    ///
+    /// # Errors
+    /// [`CallError::Busy`] where a driver runs or a callback is registered, [`CallError::Closed`] after CLOSE,
+    /// [`CallError::OutOfResources`] where there is no thread to be had.
+    pub fn start_polled(&self, wake: impl FnMut() + Send + 'static) -> Result<(), CallError> {
+        let wake = callbacks::Owned::new(wake);
+        let mut mode = self.enter()?;
+        match &*mode {
+            _ if self.control.is_over() => return Err(CallError::Closed),
+            Mode::New(registrations) if registrations.is_empty() => {}
+            Mode::Freed => return Err(CallError::Closed),
+            _ => return Err(CallError::Busy),
+        }
+        *mode = Mode::Polled(Box::new(Polled::start(&self.handle, wake)?));
+        Ok(())
+    }
+
+    /// The next event, if there is one; never blocks. `None`: `wake` will tell, or, for a source that is pulled, call
+    /// [`next`](Self::next).
+    ///
+    /// # Errors
+    /// [`CallError::Closed`] after the CLOSE event, [`CallError::Busy`] where callbacks are used, and inside `wake`.
+    pub fn poll(&mut self) -> Result<Option<Event<'_>>, CallError> {
+        let mode = self.mode.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !poll(mode, &self.handle)? {
+            return Ok(None);
+        }
+        Ok(event(mode))
+    }
+
+    /// As [`poll`](Self::poll), through a shared reference: `take` sees the event. Its texts stay where they are until the next
+    /// call, which the C boundary relies on.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll); [`CallError::Busy`] also where another thread is in here.
+    pub fn poll_with<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Result<Option<R>, CallError> {
+        let mut mode = self.enter()?;
+        if !poll(&mut mode, &self.handle)? {
+            return Ok(None);
+        }
+        Ok(event(&mode).map(|event| take(&event)))
+    }
+
+    /// Closes and waits until all is over: CLOSE delivered to callbacks, callbacks dropped, the thread gone. Inside a callback of
+    /// the library it does not wait.
+    pub fn free(self) {
+        self.end(true);
+    }
+
+    /// Closes and does not wait.
+    pub fn release(self) {
+        self.end(false);
+    }
+
+    /// The end of a source, seen from its owner.
+    pub(crate) fn end(&self, wait: bool) {
+        // Closed already is fine.
+        let _ = self.control.close();
+        let mode = {
+            let mut mode = match self.mode.try_lock() {
+                Ok(mode) => mode,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                // Somebody is inside next or poll, which the caller should have waited for. Having been closed, they return.
+                Err(TryLockError::WouldBlock) if is_in_callback() => return,
+                Err(TryLockError::WouldBlock) => self.mode.lock().unwrap_or_else(PoisonError::into_inner),
+            };
+            match &*mode {
+                Mode::Running => return,
+                _ => std::mem::replace(&mut *mode, Mode::Freed),
+            }
+        };
+        let thread = match mode {
+            Mode::New(registrations) => {
+                for registration in registrations {
+                    in_callback(|| drop(registration));
+                }
+                None
+            }
+            Mode::Started(thread) => Some(thread),
+            Mode::Polled(polled) => Some(polled.leave()),
+            Mode::Running | Mode::Pull(_) | Mode::Freed => None,
+        };
+        if let Some(thread) = thread.filter(|_| wait && !is_in_callback()) {
+            // A panic on it was caught and reported there.
+            let _ = thread.join();
+        }
+    }
+
+    fn enter(&self) -> Result<MutexGuard<'_, Mode>, CallError> {
+        match self.mode.try_lock() {
+            Ok(mode) => Ok(mode),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(CallError::Busy),
+        }
+    }
+}
+
+/// Whether there is an event now.
+fn poll(mode: &mut Mode, handle: &Handle) -> Result<bool, CallError> {
+    match mode {
+        Mode::Polled(polled) => polled.poll(),
+        // Not begun, so there is nothing yet; unless it was closed, which is an event.
+        Mode::New(_) if !handle.control.is_closed() => Ok(false),
+        mode => Pull::of(mode, handle)?.poll(),
+    }
+}
+
+fn event(mode: &Mode) -> Option<Event<'_>> {
+    match mode {
+        Mode::Polled(polled) => Some(polled.event()),
+        Mode::Pull(pull) => Some(pull.event()),
+        _ => None,
+    }
+}
+
+/// The machine's wish as a job for a worker.
+fn job(machine: &mut Source, work: Work) -> Job {
+    match work {
+        Work::Attempt { last_event_id } => Job::Attempt { last_event_id },
+        Work::Read => Job::Read(machine.lend()),
+        Work::Wait(until) => Job::Wait(until),
+    }
+}
+
+fn machine_and_worker(handle: &Handle) -> (Source, Worker) {
+    let (config, control) = (&handle.config, &handle.control);
+    (Source::new(config.clone(), control.clone()), Worker::new(config.clone(), control.clone()))
+}
+
+impl Deref for EventSource {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for EventSource {
+    fn drop(&mut self) {
+        self.end(false);
+    }
+}
+
+impl std::fmt::Debug for EventSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.handle.fmt(f)
+    }
+}
+
+thread_local! {
+    /// How many callbacks of the library this thread is in.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Runs something of the caller's: a callback, a destructor, a logger. Freeing a source in there does not wait.
+pub(crate) fn in_callback<R>(call: impl FnOnce() -> R) -> R {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            // A thread that is ending has no callbacks to count.
+            let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
+        }
+    }
+    let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
+    let _leave = Leave;
+    call()
+}
+
+fn is_in_callback() -> bool {
+    DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false)
+}

@@ -1,0 +1,95 @@
+//! Callbacks, on the library's thread or on the caller's: the loop that both share.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{in_callback, job, machine_and_worker};
+use crate::event::{Event, Kind};
+use crate::handle::Handle;
+use crate::source::Step;
+
+type Callback = Box<dyn FnMut(&Event<'_>) + Send>;
+
+/// One callback and the events that it wants.
+pub(super) struct Registration {
+    kind: Option<Kind>,
+    event_type: Option<Box<str>>,
+    callback: Owned<Callback>,
+}
+
+/// Something of the caller's that is dropped as a callback of the library: its destructor may call the library, too.
+pub(super) struct Owned<T>(Option<T>);
+
+impl<T> Owned<T> {
+    pub(super) fn new(inner: T) -> Owned<T> {
+        Owned(Some(inner))
+    }
+
+    /// Calls into it. A panic of the caller's code stays there.
+    pub(super) fn call(&mut self, call: impl FnOnce(&mut T)) {
+        if let Some(inner) = &mut self.0 {
+            in_callback(|| catch(|| call(inner)));
+        }
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        let inner = self.0.take();
+        in_callback(|| catch(|| drop(inner)));
+    }
+}
+
+fn catch(call: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(call)).is_err() {
+        log::error!("a callback panicked; the stream goes on");
+    }
+}
+
+impl Registration {
+    pub(super) fn new(
+        kind: Option<Kind>,
+        event_type: Option<&str>,
+        callback: impl FnMut(&Event<'_>) + Send + 'static,
+    ) -> Registration {
+        let callback: Callback = Box::new(callback);
+        Registration { kind, event_type: event_type.map(Box::from), callback: Owned::new(callback) }
+    }
+
+    #[inline]
+    fn wants(&self, event: &Event<'_>) -> bool {
+        self.kind.is_none_or(|kind| kind == event.kind)
+            && self.event_type.as_ref().is_none_or(|wanted| wanted.as_bytes() == event.event_type.as_bytes())
+    }
+}
+
+/// Delivers until CLOSE, then lets the callbacks go in their order.
+pub(super) fn deliver(handle: &Handle, mut registrations: Vec<Registration>) {
+    let (mut machine, mut worker) = machine_and_worker(handle);
+    loop {
+        match machine.step() {
+            Step::Event => {
+                let event = machine.event();
+                for registration in &mut registrations {
+                    // After close nothing but CLOSE follows, the remaining callbacks of the same event included.
+                    if handle.control.is_closed() && event.kind != Kind::Close {
+                        break;
+                    }
+                    if registration.wants(&event) {
+                        registration.callback.call(|callback| callback(&event));
+                    }
+                }
+            }
+            Step::Work(epoch, work) => {
+                let job = job(&mut machine, work);
+                let outcome = worker.perform(epoch, job);
+                machine.complete(epoch, outcome);
+            }
+            Step::Closed => break,
+        }
+    }
+    drop(worker);
+    // One by one and in order, which dropping the whole does not promise as loudly.
+    for registration in registrations {
+        drop(registration);
+    }
+}

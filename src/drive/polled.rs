@@ -1,0 +1,201 @@
+//! Event loop: a worker blocks, the loop's own thread polls. Work and results cross in two one-place channels.
+//!
+//! While data flows the worker is allowed one read that nobody has asked for yet, into a second buffer; so the two threads
+//! work side by side, and a loop that does not poll stops the worker, then the socket, then the server.
+
+use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
+
+use super::callbacks::Owned;
+use super::{job, machine_and_worker};
+use crate::error::CallError;
+use crate::event::{Event, Kind};
+use crate::handle::Handle;
+use crate::parser::ReadBuffer;
+use crate::source::{Source, Step};
+use crate::thread;
+use crate::work::{Outcome, Work};
+use crate::worker::{Job, Worker};
+
+/// The loop's side.
+pub(super) struct Polled {
+    machine: Source,
+    /// `None` once CLOSE was polled: the worker has nothing left to do.
+    jobs: Option<Sender<(u64, Job)>>,
+    /// The other end of `jobs`, to take back what the worker has not begun.
+    unbegun: Receiver<(u64, Job)>,
+    results: Receiver<(u64, Outcome)>,
+    bell: Arc<Bell>,
+    /// What the worker is at, by its epoch.
+    asked: Option<(u64, Asked)>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// An attempt, a wait, or the first read of a connection.
+    Work,
+    /// A read ahead.
+    Ahead,
+}
+
+/// Rings once for each time that it was armed.
+struct Bell {
+    armed: Mutex<bool>,
+}
+
+thread_local! {
+    /// The bell whose wake function this thread is in.
+    static WAKING: Cell<*const Bell> = const { Cell::new(std::ptr::null()) };
+}
+
+impl Polled {
+    pub(super) fn start<W: FnMut() + Send + 'static>(handle: &Handle, wake: Owned<W>) -> Result<Polled, CallError> {
+        let (machine, worker) = machine_and_worker(handle);
+        let (jobs, unbegun) = bounded(1);
+        let (post, results) = bounded(1);
+        let bell = Arc::new(Bell { armed: Mutex::new(true) });
+        let serve = Serve { worker, jobs: unbegun.clone(), results: post, bell: bell.clone(), wake };
+        let thread = thread::spawn("eventsource", handle.config.stack_size, move || serve.run())
+            .map_err(|error| CallError::OutOfResources(format!("no thread: {error}")))?;
+        Ok(Polled { machine, jobs: Some(jobs), unbegun, results, bell, asked: None, thread })
+    }
+
+    /// Whether there is an event. Where there is none the bell is armed.
+    pub(super) fn poll(&mut self) -> Result<bool, CallError> {
+        if WAKING.with(|waking| std::ptr::eq(waking.get(), Arc::as_ptr(&self.bell))) {
+            return Err(CallError::Busy);
+        }
+        loop {
+            let (epoch, work) = match self.machine.step() {
+                Step::Event => {
+                    if self.machine.event().kind == Kind::Close {
+                        self.jobs = None;
+                    }
+                    return Ok(true);
+                }
+                Step::Work(epoch, work) => (epoch, work),
+                Step::Closed => return Err(CallError::Closed),
+            };
+            if self.asked.is_none_or(|(asked, _)| asked != epoch) {
+                let job = job(&mut self.machine, work.clone());
+                self.ask(epoch, job, Asked::Work);
+            }
+            match self.results.try_recv() {
+                Ok((of, outcome)) if of == epoch => self.take(epoch, &work, outcome),
+                // Of an epoch that is over.
+                Ok(_) => {}
+                Err(TryRecvError::Empty) => {
+                    if self.bell.arm_unless(|| !self.results.is_empty()) {
+                        return Ok(false);
+                    }
+                }
+                // The worker is gone, which it never is before its jobs end.
+                Err(TryRecvError::Disconnected) => return Err(CallError::Closed),
+            }
+        }
+    }
+
+    fn ask(&mut self, epoch: u64, job: Job, asked: Asked) {
+        self.asked = Some((epoch, asked));
+        // A job that the worker has not begun is out of date: nothing is asked twice in one epoch.
+        let _ = self.unbegun.try_recv();
+        if let Some(jobs) = &self.jobs {
+            // There is room: nobody else sends.
+            let _ = jobs.try_send((epoch, job));
+        }
+    }
+
+    fn take(&mut self, epoch: u64, work: &Work, outcome: Outcome) {
+        let asked = self.asked.take();
+        match (work, outcome) {
+            (Work::Read, Outcome::Read(buffer)) => {
+                if asked == Some((epoch, Asked::Ahead)) {
+                    let spare = self.machine.absorb(buffer);
+                    self.ask(epoch, Job::Read(spare), Asked::Ahead);
+                } else {
+                    // The worker goes on by itself after the first.
+                    self.machine.complete(epoch, Outcome::Read(buffer));
+                    self.asked = Some((epoch, Asked::Ahead));
+                }
+            }
+            (_, outcome) => self.machine.complete(epoch, outcome),
+        }
+    }
+
+    pub(super) fn event(&self) -> Event<'_> {
+        self.machine.event()
+    }
+
+    /// Lets the worker go; the source has been closed.
+    pub(super) fn leave(self) -> JoinHandle<()> {
+        self.thread
+    }
+}
+
+impl Bell {
+    /// Arms the bell, unless there is something to be had already.
+    fn arm_unless(&self, ready: impl FnOnce() -> bool) -> bool {
+        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready() {
+            return false;
+        }
+        *armed = true;
+        true
+    }
+
+    fn ring<W: FnMut()>(&self, wake: &mut Owned<W>) {
+        // The lock is not held while the caller's code runs.
+        let armed = std::mem::take(&mut *self.armed.lock().unwrap_or_else(PoisonError::into_inner));
+        if armed {
+            WAKING.with(|waking| waking.set(self));
+            wake.call(|wake| wake());
+            WAKING.with(|waking| waking.set(std::ptr::null()));
+        }
+    }
+}
+
+/// The worker's side.
+struct Serve<W: FnMut()> {
+    worker: Worker,
+    jobs: Receiver<(u64, Job)>,
+    results: Sender<(u64, Outcome)>,
+    bell: Arc<Bell>,
+    wake: Owned<W>,
+}
+
+impl<W: FnMut()> Serve<W> {
+    fn run(mut self) {
+        // CONNECT can be polled.
+        self.bell.ring(&mut self.wake);
+        let mut reading = false;
+        while let Ok((epoch, job)) = self.jobs.recv() {
+            let is_read = matches!(job, Job::Read(_));
+            let more = self.perform(epoch, job);
+            if is_read && !reading && more {
+                self.perform(epoch, Job::Read(ReadBuffer::for_reading_ahead()));
+            }
+            reading = is_read;
+        }
+        let Serve { worker, wake, .. } = self;
+        drop(worker);
+        // The last act: the caller's destructor.
+        drop(wake);
+    }
+
+    /// Does the job, posts what came of it, rings. Whether bytes were read and taken.
+    fn perform(&mut self, epoch: u64, job: Job) -> bool {
+        let outcome = self.worker.perform(epoch, job);
+        let read = matches!(outcome, Outcome::Read(_));
+        let interrupt = self.worker.interrupt().clone();
+        let posted = select! {
+            send(self.results, (epoch, outcome)) -> sent => sent.is_ok(),
+            recv(interrupt.fired()) -> _ => false,
+        };
+        self.bell.ring(&mut self.wake);
+        read && posted
+    }
+}

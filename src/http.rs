@@ -1,0 +1,383 @@
+//! One attempt: request, redirects, status, content type and coding; then the body, read as it comes.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ureq::http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use ureq::{Agent, Body};
+
+use crate::config::Config;
+use crate::control::Target;
+use crate::error::{ErrorKind, Failure};
+use crate::event::Head;
+use crate::interrupt::Interrupt;
+use crate::net::{Connector, End, Network, NoResolver, Wire};
+
+use crate::text::TextBuf;
+use crate::url::Url;
+use crate::work::{Opened, Refusal};
+
+/// The Fetch standard's limit on redirects.
+const MOST_REDIRECTS: usize = 20;
+/// A model may think for minutes before it answers a POST; a GET that takes this long is lost.
+const RESPONSE_TIMEOUT_OF_GET: Duration = Duration::from_secs(60);
+/// How much of a refused response's body is kept, and how long it may take to come.
+const REFUSED_BODY_BYTES: usize = 4 * 1024;
+const REFUSED_BODY_TIME: Duration = Duration::from_secs(2);
+
+/// What came of an attempt.
+pub(crate) struct Attempt {
+    pub(crate) result: Result<(Box<Opened>, Connection), Box<Refusal>>,
+    /// Where later attempts go instead, by a permanent redirect.
+    pub(crate) remember: Option<Url>,
+}
+
+/// The body of an open stream.
+pub(crate) struct Connection {
+    body: Decoder,
+    wire: Arc<Wire>,
+}
+
+enum Decoder {
+    Identity(Box<dyn Read + Send>),
+    Gzip(Box<dyn Read + Send>),
+}
+
+impl Connection {
+    /// Blocks for the next bytes. 0: the body is complete by its framing.
+    pub(crate) fn read(&mut self, space: &mut [u8]) -> Result<usize, Failure> {
+        let body = match &mut self.body {
+            Decoder::Identity(body) | Decoder::Gzip(body) => body,
+        };
+        loop {
+            match body.read(space) {
+                // ureq takes any end of a body without a length for a complete one; the wire knows better.
+                Ok(0) => {
+                    return match self.wire.end() {
+                        None | Some(End::Fin) => Ok(0),
+                        Some(_) => Err(self.wire.failure().unwrap_or_else(broken)),
+                    };
+                }
+                Ok(n) => return Ok(n),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.wire.failure().unwrap_or_else(|| in_words(&error))),
+            }
+        }
+    }
+}
+
+fn broken() -> Failure {
+    Failure::new(ErrorKind::Io, "the connection broke before the response was complete")
+}
+
+fn in_words(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => broken(),
+        _ => Failure::new(ErrorKind::Io, format!("the response cannot be read: {error}")),
+    }
+}
+
+/// Everything one attempt needs, while it follows redirects.
+struct Call<'a> {
+    network: &'a Arc<Network>,
+    config: &'a Config,
+    target: &'a Target,
+    last_event_id: &'a TextBuf,
+    interrupt: &'a Arc<Interrupt>,
+    url: Url,
+    method: Method,
+    body: Option<&'a [u8]>,
+    /// A redirect has left the configured URL's origin: secrets stay behind for the rest of the attempt.
+    strayed: bool,
+    wrote: bool,
+}
+
+/// Connects, asks, follows redirects, and judges the response. Blocks; ends early, with whatever error, when `interrupt`
+/// fires.
+pub(crate) fn attempt(
+    network: &Arc<Network>,
+    config: &Config,
+    target: &Target,
+    last_event_id: &TextBuf,
+    interrupt: &Arc<Interrupt>,
+) -> Attempt {
+    let url = target.remembered.as_ref().unwrap_or(&target.url).clone();
+    let mut call = Call {
+        network,
+        config,
+        target,
+        last_event_id,
+        interrupt,
+        strayed: !url.same_origin(&target.url),
+        url,
+        // Setters let only tokens pass.
+        method: Method::from_bytes(config.effective_method().as_bytes()).unwrap_or(Method::GET),
+        body: config.body.as_deref(),
+        wrote: false,
+    };
+    let mut remember = None;
+    // Permanent redirects count only while nothing but permanent ones led there.
+    let mut permanent = true;
+    let mut result = Err(call.refusal(ErrorKind::Redirect, format!("more than {MOST_REDIRECTS} redirects"), None));
+    for _ in 0..=MOST_REDIRECTS {
+        let hop = match call.ask() {
+            Ok(hop) => hop,
+            Err(refusal) => {
+                result = Err(refusal);
+                break;
+            }
+        };
+        let status = hop.head.status;
+        if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+            result = call.judge(hop);
+            break;
+        }
+        match call.follow(&hop) {
+            Ok(next) => {
+                permanent &= matches!(status, 301 | 308) && (call.url.is_https() || next.same_origin(&call.url));
+                if permanent {
+                    remember = Some(next.clone());
+                }
+                call.go_to(next, status);
+                result = Err(call.refusal(
+                    ErrorKind::Redirect,
+                    format!("more than {MOST_REDIRECTS} redirects"),
+                    Some(hop.head),
+                ));
+            }
+            Err((kind, reason)) => {
+                result = Err(call.refusal(kind, reason, Some(hop.head)));
+                break;
+            }
+        }
+    }
+    Attempt { result, remember }
+}
+
+/// One response whose head is here.
+struct Hop {
+    head: Head,
+    response: Response<Body>,
+    wire: Arc<Wire>,
+}
+
+impl<'a> Call<'a> {
+    fn refusal(&self, kind: ErrorKind, reason: impl Into<String>, head: Option<Head>) -> Box<Refusal> {
+        Box::new(Refusal {
+            failure: Failure::new(kind, reason),
+            status: head.as_ref().map_or(0, |head| head.status),
+            head,
+            body: TextBuf::empty(),
+            url: self.url.clone(),
+            wrote: self.wrote,
+        })
+    }
+
+    /// Sends the request and waits for the response's head.
+    fn ask(&mut self) -> Result<Hop, Box<Refusal>> {
+        let wire = Wire::new();
+        let connector = Connector::new(self.network.clone(), self.interrupt.clone(), wire.clone());
+        let agent = Agent::with_parts(self.settings(), connector, NoResolver);
+        let request = self.request().map_err(|error| {
+            self.refusal(ErrorKind::Internal, format!("the request cannot be put together: {error}"), None)
+        })?;
+        let response = match self.body {
+            Some(body) => agent.run(request.map(|()| body)),
+            None if self.method == Method::POST || self.method == Method::PUT || self.method == Method::PATCH => {
+                agent.run(request.map(|()| &[][..]))
+            }
+            None => agent.run(request),
+        };
+        self.wrote |= wire.wrote();
+        let response = response.map_err(|error| {
+            let failure = wire.failure().unwrap_or_else(|| not_http(error));
+            let mut refusal = self.refusal(failure.kind, failure.message, None);
+            refusal.status = wire.proxy_status();
+            refusal
+        })?;
+        wire.head_done(self.config.idle_timeout);
+        Ok(Hop { head: head_of(&response), response, wire })
+    }
+
+    fn settings(&self) -> ureq::config::Config {
+        let timeout = self.config.response_timeout.unwrap_or_else(|| match self.method {
+            Method::GET => Some(RESPONSE_TIMEOUT_OF_GET),
+            _ => None,
+        });
+        // Whatever ureq would add or decide of its own accord is switched off.
+        Agent::config_builder()
+            .proxy(None)
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .user_agent("")
+            .accept("")
+            .accept_encoding("")
+            .allow_non_standard_methods(true)
+            .timeout_recv_response(timeout)
+            .timeout_per_write(timeout)
+            .build()
+    }
+
+    fn request(&self) -> Result<Request<()>, ureq::http::Error> {
+        let mut request = Request::builder().method(self.method.clone()).uri(self.url.request_uri()).body(())?;
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+        let coding = if self.config.compression { "gzip" } else { "identity" };
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
+        const AGENT: &str = concat!("libeventsource/", env!("CARGO_PKG_VERSION"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(AGENT));
+        if !self.last_event_id.is_empty() {
+            let id = HeaderValue::from_bytes(self.last_event_id.as_bytes())?;
+            headers.insert(HeaderName::from_static("last-event-id"), id);
+        }
+        let home = self.target.url.origin();
+        if let Some(basic) = self.target.url.basic().filter(|_| !self.strayed) {
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(basic)?);
+        }
+        let bodiless = self.config.body.is_some() && self.body.is_none();
+        for header in self.target.headers.iter() {
+            if header.is_secret() && (self.strayed || header.origin() != Some(&home)) {
+                continue;
+            }
+            // A redirect to GET leaves the body behind, and so what describes it.
+            if bodiless && header.name().get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-")) {
+                continue;
+            }
+            headers.insert(HeaderName::from_bytes(header.name().as_bytes())?, HeaderValue::from_bytes(header.value())?);
+        }
+        Ok(request)
+    }
+
+    /// Where a redirect leads, or why it leads nowhere.
+    fn follow(&self, hop: &Hop) -> Result<Url, (ErrorKind, String)> {
+        let status = hop.head.status;
+        let Some(location) = hop.response.headers().get(header::LOCATION) else {
+            return Err((ErrorKind::HttpStatus, format!("the server answered {status} without a Location")));
+        };
+        let next = self.url.join(location.as_bytes()).map_err(|reason| (ErrorKind::Redirect, reason))?;
+        if self.url.is_https() && !next.is_https() {
+            return Err((ErrorKind::Redirect, "a redirect from https to http is refused".into()));
+        }
+        if self.config.https_only && !next.is_https() {
+            return Err((ErrorKind::Redirect, "https_only is set: a redirect to http is refused".into()));
+        }
+        Ok(next)
+    }
+
+    fn go_to(&mut self, next: Url, status: u16) {
+        self.strayed |= !next.same_origin(&self.target.url);
+        if matches!(status, 301..=303) && self.method != Method::GET {
+            self.method = Method::GET;
+            self.body = None;
+        }
+        self.url = next;
+    }
+
+    /// A response that is no redirect: does it open a stream?
+    fn judge(&self, hop: Hop) -> Result<(Box<Opened>, Connection), Box<Refusal>> {
+        let status = hop.head.status;
+        if status != 200 {
+            let reason = match hop.response.status().canonical_reason() {
+                Some(reason) => format!("the server answered {status} {reason}"),
+                None => format!("the server answered {status}"),
+            };
+            return Err(self.refuse(ErrorKind::HttpStatus, reason, hop));
+        }
+        let headers = hop.response.headers();
+        let content_type = headers.get_all(header::CONTENT_TYPE).iter().next_back().map(HeaderValue::as_bytes);
+        if !content_type.is_some_and(is_event_stream) {
+            let reason = match content_type {
+                Some(found) => format!(
+                    "the response is not text/event-stream but {}",
+                    String::from_utf8_lossy(found).chars().take(100).collect::<String>().escape_debug()
+                ),
+                None => "the response has no content type; it has to be text/event-stream".into(),
+            };
+            return Err(self.refuse(ErrorKind::ContentType, reason, hop));
+        }
+        if let Some(other) = headers.get_all(header::TRANSFER_ENCODING).iter().find(|value| !is_chunked(value)) {
+            let reason = format!("the response's transfer coding is not known: {other:?}");
+            return Err(self.refuse(ErrorKind::Io, reason, hop));
+        }
+        let gzip = match coding(headers) {
+            Ok(gzip) => gzip,
+            Err(reason) => return Err(self.refuse(ErrorKind::Encoding, reason, hop)),
+        };
+        let Hop { head, response, wire } = hop;
+        let body = Box::new(response.into_body().into_reader());
+        let body = if gzip { Decoder::Gzip(gunzip(body)) } else { Decoder::Identity(body) };
+        Ok((Box::new(Opened { head, url: self.url.clone() }), Connection { body, wire }))
+    }
+
+    /// Keeps the first bytes of the refused response, for the application to show or to log.
+    #[inline(never)]
+    fn refuse(&self, kind: ErrorKind, reason: String, hop: Hop) -> Box<Refusal> {
+        let mut refusal = self.refusal(kind, reason, Some(hop.head));
+        hop.wire.limit_reads_until(Instant::now() + REFUSED_BODY_TIME);
+        let mut body = Vec::new();
+        // An error here ends the body early; what has come so far is kept.
+        let _ = hop.response.into_body().into_reader().take(REFUSED_BODY_BYTES as u64).read_to_end(&mut body);
+        refusal.body = TextBuf::from_lossy(&body);
+        refusal
+    }
+}
+
+fn head_of(response: &Response<Body>) -> Head {
+    let headers = response.headers().iter();
+    Head {
+        status: response.status().as_u16(),
+        headers: headers
+            .map(|(name, value)| (TextBuf::from(name.as_str()), TextBuf::from_lossy(value.as_bytes())))
+            .collect(),
+    }
+}
+
+/// What came over the wire was no HTTP response, or broke off.
+fn not_http(error: ureq::Error) -> Failure {
+    match error {
+        ureq::Error::Io(error) => in_words(&error),
+        ureq::Error::Timeout(_) => Failure::new(ErrorKind::TimedOut, "the server did not answer in time"),
+        error => Failure::new(ErrorKind::Io, format!("the response is not HTTP: {error}")),
+    }
+}
+
+/// The essence of a MIME type, compared as the MIME Sniffing standard has it: parameters do not matter, case neither.
+fn is_event_stream(value: &[u8]) -> bool {
+    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}
+
+fn is_chunked(value: &HeaderValue) -> bool {
+    let value = value.as_bytes().trim_ascii();
+    value.eq_ignore_ascii_case(b"chunked") || value.eq_ignore_ascii_case(b"identity")
+}
+
+/// Whether the body is gzip; an error in words where it is something else again.
+fn coding(headers: &ureq::http::HeaderMap) -> Result<bool, String> {
+    let mut gzip = false;
+    for value in headers.get_all(header::CONTENT_ENCODING) {
+        for coding in value.as_bytes().split(|byte| *byte == b',') {
+            let coding = coding.trim_ascii();
+            if coding.is_empty() || coding.eq_ignore_ascii_case(b"identity") {
+                continue;
+            }
+            if gzip || !(coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip")) {
+                let coding = String::from_utf8_lossy(value.as_bytes());
+                return Err(format!("the response's content coding is not known: {}", coding.escape_debug()));
+            }
+            gzip = true;
+        }
+    }
+    Ok(gzip)
+}
+
+/// Decodes as the bytes come: what a server flushed is there at once. In a frame of its own, so that plain streams do not
+/// pay for it.
+#[inline(never)]
+fn gunzip(body: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+    Box::new(flate2::bufread::MultiGzDecoder::new(io::BufReader::with_capacity(4 * 1024, body)))
+}

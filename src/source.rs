@@ -1,0 +1,429 @@
+//! The only state machine: connecting, open, waiting, paused, closed. It never blocks and does no I/O.
+//!
+//! `step` says what is next: an event to hand out, blocking work for somebody who may block, or nothing any more. The same
+//! work is asked for once; its outcome comes back through `complete`. Whatever was made in an older epoch (see `control`) is
+//! thrown away, without an event and without a trace in the back-off.
+
+mod current;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::backoff::{self, Backoff};
+use crate::config::Config;
+use crate::control::{Answer, Control, Wanted, Window};
+use crate::error::{ErrorKind, Failure};
+use crate::event::{Event, Kind, State};
+use crate::parser::{Item, Parser, ReadBuffer};
+use crate::policy::{self, Verdict};
+use crate::text::TextBuf;
+use crate::work::{Ended, Opened, Outcome, Refusal, Work};
+use current::Current;
+
+/// A connection that has been open this long has proved that the server works: the back-off starts anew.
+const PROVEN_AFTER: Duration = Duration::from_secs(5);
+/// Attempts made by `resume` and `reconnect` begin at least this long after the last one began.
+const ATTEMPT_SPACING: Duration = Duration::from_millis(100);
+/// The longest `retry` an application can ask for; beyond it, clocks overflow before anybody sees the attempt.
+const LONGEST_RETRY: Duration = Duration::from_secs(365 * 24 * 3600);
+/// A longer last event ID is kept and shown, but not sent: servers refuse heads of this size.
+const LONGEST_ID_SENT: usize = 8 * 1024;
+
+/// What comes next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// An event: see `Source::event`.
+    Event,
+    /// Work, and the epoch it belongs to.
+    Work(u64, Work),
+    /// CLOSE has been handed out.
+    Closed,
+}
+
+enum Phase {
+    /// Nothing has happened yet.
+    Fresh,
+    /// Waiting; without end where there is no moment.
+    Waiting(Option<Instant>),
+    /// CONNECT is handed out, its answer not yet looked at.
+    Announced,
+    /// An attempt is being made.
+    Attempting,
+    /// Something came of it, or the stream is over: an event is next.
+    Arrived(Outcome),
+    /// The stream is open: parse, then read.
+    Open,
+    /// The final error is handed out, its answer not yet looked at.
+    Doomed,
+    /// CLOSE is next.
+    Closing(ErrorKind, TextBuf),
+    /// CLOSE has been handed out.
+    Over,
+}
+
+/// The machine of one source. Belongs to one thread at a time.
+pub(crate) struct Source {
+    config: Arc<Config>,
+    control: Arc<Control>,
+    parser: Parser,
+    backoff: Backoff,
+    epoch: u64,
+    phase: Phase,
+    current: Current,
+    /// Final, requested or tried last.
+    url: TextBuf,
+    /// Of the last response.
+    status: u16,
+    attempt_began: Option<Instant>,
+    opened: Option<Instant>,
+    /// Nothing was delivered from the connection yet that would reset the back-off.
+    unproven: bool,
+    /// The wait of the last error, counted from its delivery, and when that was.
+    wait: Duration,
+    wait_from: Instant,
+    /// The attempt under way follows from `retry(0)` and has not opened.
+    immediate: bool,
+    window: bool,
+}
+
+impl Source {
+    pub(crate) fn new(config: Arc<Config>, control: Arc<Control>) -> Source {
+        let mut parser = Parser::new(config.max_event_size);
+        parser.set_last_event_id(config.last_event_id.as_str());
+        let now = config.clock.now();
+        Source {
+            parser,
+            backoff: Backoff::new(config.retry_first, config.retry_max),
+            epoch: 0,
+            phase: Phase::Fresh,
+            current: Current::new(Kind::Close, State::Connecting),
+            url: config.url.text().clone(),
+            status: 0,
+            attempt_began: None,
+            opened: None,
+            unproven: false,
+            wait: Duration::ZERO,
+            wait_from: now,
+            immediate: false,
+            window: false,
+            config,
+            control,
+        }
+    }
+
+    /// The epoch that the machine has caught up with.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// What comes next. Ends the loan of the last event.
+    #[inline]
+    pub(crate) fn step(&mut self) -> Step {
+        if !self.window && self.control.epoch() == self.epoch {
+            if let Phase::Open = self.phase {
+                return self.parse();
+            }
+        }
+        self.step_slowly()
+    }
+
+    #[inline(never)]
+    fn step_slowly(&mut self) -> Step {
+        if self.window {
+            self.window = false;
+            let answer = self.control.shut_window(self.epoch);
+            self.answered(answer);
+        }
+        if self.control.epoch() != self.epoch || matches!(self.phase, Phase::Fresh) {
+            self.catch_up();
+        }
+        if matches!(self.phase, Phase::Arrived(_)) {
+            return self.arrive();
+        }
+        match &self.phase {
+            Phase::Waiting(None) => Step::Work(self.epoch, Work::Wait(None)),
+            Phase::Waiting(Some(until)) if *until > self.config.clock.now() => {
+                Step::Work(self.epoch, Work::Wait(Some(*until)))
+            }
+            Phase::Waiting(Some(_)) | Phase::Fresh => self.announce(),
+            Phase::Announced => {
+                self.attempt_began = Some(self.config.clock.now());
+                self.take_over_id();
+                self.phase = Phase::Attempting;
+                self.step_slowly()
+            }
+            Phase::Attempting => Step::Work(self.epoch, Work::Attempt { last_event_id: self.id_to_send() }),
+            Phase::Open => self.parse(),
+            Phase::Doomed => {
+                let reason = std::mem::replace(&mut self.current.reason, TextBuf::empty());
+                self.phase = Phase::Closing(self.current.error, reason);
+                self.close_now()
+            }
+            Phase::Closing(..) => self.close_now(),
+            Phase::Over | Phase::Arrived(_) => Step::Closed,
+        }
+    }
+
+    fn arrive(&mut self) -> Step {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Arrived(Outcome::Opened(opened)) => self.open(*opened),
+            Phase::Arrived(Outcome::Refused(refusal)) => self.refused(*refusal),
+            Phase::Arrived(Outcome::Ended(ended)) => self.ended(ended),
+            phase => {
+                self.phase = phase;
+                Step::Closed
+            }
+        }
+    }
+
+    #[inline]
+    fn parse(&mut self) -> Step {
+        let item = self.parser.next();
+        if let Some(first) = self.parser.take_retry() {
+            self.backoff.set_first(first);
+        }
+        let kind = match item {
+            Some(Item::Message) => {
+                if self.unproven {
+                    self.unproven = false;
+                    self.backoff.reset();
+                }
+                Kind::Message
+            }
+            Some(Item::Comment) => Kind::Comment,
+            Some(Item::TooLarge) => return self.too_large(),
+            None => return Step::Work(self.epoch, Work::Read),
+        };
+        self.current.kind = kind;
+        self.current.head = None;
+        Step::Event
+    }
+
+    /// The event that `step` announced. On loan until the next step.
+    #[inline]
+    pub(crate) fn event(&self) -> Event<'_> {
+        self.current.event(&self.parser, &self.url)
+    }
+
+    /// The buffer to read into, for `Work::Read`.
+    pub(crate) fn lend(&mut self) -> ReadBuffer {
+        self.parser.lend()
+    }
+
+    /// For `Work::Read`, where a second buffer has been read into ahead of being asked: takes its bytes, returns a buffer to
+    /// read on with.
+    pub(crate) fn absorb(&mut self, ahead: ReadBuffer) -> ReadBuffer {
+        self.parser.absorb(ahead)
+    }
+
+    /// Takes what came of work made in epoch `epoch`.
+    pub(crate) fn complete(&mut self, epoch: u64, outcome: Outcome) {
+        if epoch != self.epoch || self.control.epoch() != self.epoch {
+            return;
+        }
+        match (&self.phase, outcome) {
+            (Phase::Attempting, outcome @ (Outcome::Opened(_) | Outcome::Refused(_))) => self.phase = Phase::Arrived(outcome),
+            (Phase::Open, Outcome::Read(buffer)) => self.parser.give_back(buffer),
+            (Phase::Open, outcome @ Outcome::Ended(_)) => self.phase = Phase::Arrived(outcome),
+            // A wait that is over shows in the clock. Stale work of the current epoch does not happen: see `control`.
+            _ => {}
+        }
+    }
+
+    // ---- from one phase to the next ----
+
+    /// Follows what the caller wants since the epoch moved on.
+    fn catch_up(&mut self) {
+        let (epoch, wanted) = self.control.catch_up();
+        let moved = epoch != self.epoch;
+        self.epoch = epoch;
+        if matches!(self.phase, Phase::Over) || !moved {
+            return;
+        }
+        self.parser.reset();
+        self.opened = None;
+        self.phase = match wanted {
+            Wanted::Closed => Phase::Closing(ErrorKind::None, TextBuf::from("closed by the application")),
+            Wanted::Paused => Phase::Waiting(None),
+            Wanted::Running => {
+                self.backoff.reset();
+                self.immediate = false;
+                let now = self.config.clock.now();
+                Phase::Waiting(Some(self.attempt_began.map_or(now, |began| began + ATTEMPT_SPACING)))
+            }
+        };
+    }
+
+    /// CONNECT: an attempt is about to begin.
+    fn announce(&mut self) -> Step {
+        self.take_over_id();
+        let destination = self.control.destination();
+        self.url.set(destination.text().as_bytes());
+        let withheld = self.id_to_send().is_empty();
+        self.phase = Phase::Announced;
+        let connect = Current { id_withheld: withheld, ..Current::new(Kind::Connect, State::Connecting) };
+        self.hand_out(connect, Window::Connect)
+    }
+
+    fn take_over_id(&mut self) {
+        if let Some(id) = self.control.take_last_event_id() {
+            self.parser.set_last_event_id(id.as_str());
+        }
+    }
+
+    /// The last event ID, where a header can carry it.
+    fn id_to_send(&self) -> TextBuf {
+        let id = self.parser.last_event_id();
+        let control = |b: &u8| (*b < 0x20 && *b != b'\t') || *b == 0x7f;
+        if id.as_bytes().len() > LONGEST_ID_SENT || id.as_bytes().iter().any(control) {
+            return TextBuf::empty();
+        }
+        id.clone()
+    }
+
+    /// OPEN: the server accepted.
+    fn open(&mut self, opened: Opened) -> Step {
+        self.parser.reset();
+        self.url.set(opened.url.text().as_bytes());
+        self.status = opened.head.status;
+        self.opened = Some(self.config.clock.now());
+        self.unproven = true;
+        self.immediate = false;
+        self.phase = Phase::Open;
+        let open = Current { status: self.status, head: Some(opened.head), ..Current::new(Kind::Open, State::Open) };
+        self.hand_out(open, Window::Shut)
+    }
+
+    fn refused(&mut self, refusal: Refusal) -> Step {
+        self.url.set(refusal.url.text().as_bytes());
+        self.status = refusal.status;
+        let failure = refusal.failure;
+        let retry_after = refusal
+            .head
+            .as_ref()
+            .and_then(|head| head.get(b"retry-after"))
+            .and_then(|value| backoff::retry_after(value.as_str(), self.config.clock.calendar()));
+        let error = Current {
+            error: failure.kind,
+            status: refusal.status,
+            reason: TextBuf::from(&*failure.message),
+            head: refusal.head,
+            body: refusal.body,
+            ..Current::new(Kind::Error, State::Connecting)
+        };
+        let verdict = policy::refused(&self.config, failure.kind, refusal.status, refusal.wrote);
+        self.judge(verdict, error, retry_after)
+    }
+
+    fn ended(&mut self, ended: Ended) -> Step {
+        let now = self.config.clock.now();
+        if self.opened.take().is_some_and(|opened| now.saturating_duration_since(opened) >= PROVEN_AFTER) {
+            self.backoff.reset();
+        }
+        self.parser.reset();
+        let verdict = policy::ended(&self.config, ended.failure.is_none());
+        let failure = ended.failure.unwrap_or_else(|| Failure::new(ErrorKind::Ended, "the server ended the stream"));
+        let error = Current {
+            error: failure.kind,
+            status: self.status,
+            reason: TextBuf::from(&*failure.message),
+            ..Current::new(Kind::Error, State::Connecting)
+        };
+        self.judge(verdict, error, None)
+    }
+
+    /// ERROR, or CLOSE where the server has said that there is nothing more.
+    fn judge(&mut self, verdict: Verdict, mut error: Current, retry_after: Option<Duration>) -> Step {
+        let exhausted = self.config.max_retries != u32::MAX && self.backoff.failures() >= self.config.max_retries;
+        match verdict {
+            Verdict::Finished => {
+                self.phase = Phase::Closing(ErrorKind::Ended, error.reason);
+                self.close_now()
+            }
+            Verdict::Retry if !exhausted => {
+                // Whole milliseconds, so that what is said is what is done.
+                let wait = self.backoff.next(retry_after, self.config.clock.random());
+                self.wait = Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+                self.wait_from = self.config.clock.now();
+                error.retry_ms = i64::try_from(self.wait.as_millis()).unwrap_or(i64::MAX);
+                self.phase = Phase::Waiting(Some(self.wait_from + self.wait));
+                self.hand_out(error, Window::Error)
+            }
+            _ => {
+                error.state = State::Closed;
+                self.wait_from = self.config.clock.now();
+                self.phase = Phase::Doomed;
+                self.hand_out(error, Window::Error)
+            }
+        }
+    }
+
+    /// ERROR about one event; the connection stays.
+    fn too_large(&mut self) -> Step {
+        let limit = self.config.max_event_size;
+        let error = Current {
+            error: ErrorKind::EventTooLarge,
+            status: self.status,
+            reason: TextBuf::from(&*format!("an event is larger than {limit} bytes, or than memory allows; it is skipped")),
+            ..Current::new(Kind::Error, State::Open)
+        };
+        self.hand_out(error, Window::Shut)
+    }
+
+    fn close_now(&mut self) -> Step {
+        let Phase::Closing(error, reason) = std::mem::replace(&mut self.phase, Phase::Over) else { return Step::Closed };
+        self.parser.reset();
+        self.control.finish();
+        self.current = Current { error, status: self.status, reason, ..Current::new(Kind::Close, State::Closed) };
+        Step::Event
+    }
+
+    fn hand_out(&mut self, event: Current, window: Window) -> Step {
+        self.control.hand_out(self.epoch, event.state, window, matches!(self.phase, Phase::Doomed));
+        self.window = window != Window::Shut;
+        self.current = event;
+        Step::Event
+    }
+
+    /// The window of the last event is shut: what did the application say to it?
+    fn answered(&mut self, answer: Option<Answer>) {
+        match answer {
+            Some(Answer::Fail(reason)) => {
+                let refusal = Refusal {
+                    failure: Failure::new(ErrorKind::Application, reason),
+                    head: None,
+                    body: TextBuf::empty(),
+                    status: 0,
+                    url: self.control.destination(),
+                    wrote: false,
+                };
+                self.attempt_began = Some(self.config.clock.now());
+                self.phase = Phase::Arrived(Outcome::Refused(Box::new(refusal)));
+            }
+            Some(Answer::Retry(delay)) => {
+                let doomed = matches!(self.phase, Phase::Doomed);
+                // A refused token must not make a hot loop: one immediate retry, then the library's own delay.
+                let own = delay.filter(|delay| !(delay.is_zero() && self.immediate));
+                let wait = match (own, doomed) {
+                    (None, false) => self.wait,
+                    (None, true) => self.backoff.next(None, self.config.clock.random()),
+                    (Some(delay), false) => delay,
+                    (Some(delay), true) => {
+                        self.backoff.count();
+                        delay
+                    }
+                };
+                if doomed {
+                    self.control.revive(self.epoch);
+                }
+                self.immediate = own.is_some_and(|delay| delay.is_zero());
+                self.phase = Phase::Waiting(Some(self.wait_from + wait.min(LONGEST_RETRY)));
+            }
+            None if matches!(self.phase, Phase::Waiting(_)) => self.immediate = false,
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Does the blocking work that the machine asks for, on whichever thread may block; owns the connection.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::Config;
+use crate::control::Control;
+use crate::error::{ErrorKind, Failure};
+use crate::http::{self, Connection};
+use crate::interrupt::Interrupt;
+use crate::net::Network;
+use crate::parser::ReadBuffer;
+
+use crate::text::TextBuf;
+use crate::work::{Ended, Outcome, Refusal};
+
+/// Work with what is needed to do it.
+pub(crate) enum Job {
+    Attempt { last_event_id: TextBuf },
+    Read(ReadBuffer),
+    Wait(Option<Instant>),
+}
+
+/// One per source.
+pub(crate) struct Worker {
+    config: Arc<Config>,
+    control: Arc<Control>,
+    network: Arc<Network>,
+    connection: Option<Connection>,
+    interrupt: Arc<Interrupt>,
+}
+
+impl Worker {
+    pub(crate) fn new(config: Arc<Config>, control: Arc<Control>) -> Worker {
+        let network = Arc::new(Network::new(&config));
+        Worker { config, control, network, connection: None, interrupt: Interrupt::new() }
+    }
+
+    /// The interrupt of the work done last: it stays registered for the life of the connection.
+    pub(crate) fn interrupt(&self) -> &Arc<Interrupt> {
+        &self.interrupt
+    }
+
+    /// Blocks until the work is done, or until the epoch moves on, which gives `Stale`.
+    pub(crate) fn perform(&mut self, epoch: u64, job: Job) -> Outcome {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.perform_unguarded(epoch, job)));
+        let outcome = outcome.unwrap_or_else(|_| {
+            log::error!("a panic inside the library was caught; the source gives up");
+            let failure = Failure::new(ErrorKind::Internal, "a fault inside the library");
+            Outcome::Refused(Box::new(Refusal {
+                failure,
+                head: None,
+                body: TextBuf::empty(),
+                status: 0,
+                url: self.control.destination(),
+                wrote: true,
+            }))
+        });
+        // What failed may have failed because it was interrupted: the epoch knows, the error does not.
+        if self.control.epoch() != epoch {
+            self.connection = None;
+            return Outcome::Stale;
+        }
+        if !matches!(outcome, Outcome::Opened(_) | Outcome::Read(_)) {
+            self.connection = None;
+        }
+        outcome
+    }
+
+    fn perform_unguarded(&mut self, epoch: u64, job: Job) -> Outcome {
+        match job {
+            Job::Attempt { last_event_id } => self.attempt(epoch, &last_event_id),
+            Job::Read(buffer) => self.read(buffer),
+            Job::Wait(until) => self.wait(epoch, until),
+        }
+    }
+
+    fn attempt(&mut self, epoch: u64, last_event_id: &TextBuf) -> Outcome {
+        self.connection = None;
+        self.interrupt = Interrupt::new();
+        if self.control.begin(epoch, &self.interrupt).is_none() {
+            return Outcome::Stale;
+        }
+        let target = self.control.target();
+        let attempt = http::attempt(&self.network, &self.config, &target, last_event_id, &self.interrupt);
+        // Where the epoch has moved on, nothing is remembered either.
+        if self.control.epoch() != epoch {
+            return Outcome::Stale;
+        }
+        if let Some(remember) = attempt.remember {
+            self.control.remember(&target.url, remember);
+        }
+        match attempt.result {
+            Ok((opened, connection)) => {
+                self.connection = Some(connection);
+                Outcome::Opened(opened)
+            }
+            Err(refusal) => Outcome::Refused(refusal),
+        }
+    }
+
+    fn read(&mut self, mut buffer: ReadBuffer) -> Outcome {
+        let Some(connection) = &mut self.connection else { return Outcome::Stale };
+        match connection.read(buffer.space()) {
+            Ok(0) => Outcome::Ended(Ended { failure: None }),
+            Ok(n) => {
+                buffer.advance(n);
+                Outcome::Read(buffer)
+            }
+            Err(failure) => Outcome::Ended(Ended { failure: Some(failure) }),
+        }
+    }
+
+    fn wait(&mut self, epoch: u64, until: Option<Instant>) -> Outcome {
+        self.connection = None;
+        self.interrupt = Interrupt::new();
+        if self.control.begin(epoch, &self.interrupt).is_none() {
+            return Outcome::Stale;
+        }
+        let span = until.map(|until| {
+            let clock = &self.config.clock;
+            clock.sleep_for(until.saturating_duration_since(clock.now()))
+        });
+        if self.interrupt.wait(span) { Outcome::Stale } else { Outcome::Waited }
+    }
+}

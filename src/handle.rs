@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, checked_last_event_id};
+use crate::config::{Config, is_last_event_id};
 use crate::control::Control;
 use crate::error::{CallError, ConfigError};
 use crate::event::State;
+use crate::header;
 use crate::text::TextBuf;
 use crate::url::Url;
 
@@ -101,10 +102,10 @@ impl Handle {
     }
 
     fn override_header(&self, name: &str, value: Option<&str>, secret: bool) -> Result<(), CallError> {
-        if name.eq_ignore_ascii_case("last-event-id") {
+        if is_last_event_id(name) {
             self.control.check_open_ended()?;
-            let id = value.map_or(Ok(TextBuf::empty()), checked_last_event_id)?;
-            return self.control.set_last_event_id(id);
+            let id = header::check_value("Last-Event-ID", value.unwrap_or_default())?;
+            return self.control.set_last_event_id(TextBuf::from(id));
         }
         self.control.set_header(name, value, secret)
     }

@@ -240,14 +240,14 @@ impl<'a> Call<'a> {
         }
         let bodiless = self.config.body.is_some() && self.body.is_none();
         for header in self.target.headers.iter() {
-            if header.is_secret() && (self.strayed || header.origin() != Some(&home)) {
+            if header.is_secret() && (self.strayed || !header.may_go_to(&home)) {
                 continue;
             }
             // A redirect to GET leaves the body behind, and so what describes it.
-            if bodiless && header.name().get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-")) {
+            if bodiless && header.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-")) {
                 continue;
             }
-            headers.insert(HeaderName::from_bytes(header.name().as_bytes())?, HeaderValue::from_bytes(header.value())?);
+            headers.insert(HeaderName::from_bytes(header.name.as_bytes())?, HeaderValue::from_bytes(header.value.as_bytes())?);
         }
         Ok(request)
     }

@@ -75,8 +75,8 @@ mod tests {
     fn config(method: &str, mode: ReconnectMode, standard: bool) -> Config {
         let mut config = Config::new("http://127.0.0.1/").unwrap();
         config.set_method(method).unwrap();
-        config.set_reconnect(mode);
-        config.set_standard_status(standard);
+        config.set_reconnect(mode).unwrap();
+        config.set_standard_status(standard).unwrap();
         config
     }
 

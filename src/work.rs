@@ -20,7 +20,6 @@ pub(crate) enum Work {
 }
 
 /// What came of the work.
-#[derive(Debug)]
 pub(crate) enum Outcome {
     Opened(Box<Opened>),
     /// No stream: the attempt failed, or the server answered something else than an event stream.

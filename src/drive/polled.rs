@@ -20,6 +20,9 @@ use crate::thread;
 use crate::work::{Outcome, Work};
 use crate::worker::{Job, Worker};
 
+/// The second buffer's size to begin with.
+const READ_AHEAD: usize = 4 * 1024;
+
 /// The loop's side.
 pub(super) struct Polled {
     machine: Source,
@@ -176,7 +179,7 @@ impl<W: FnMut()> Serve<W> {
             let is_read = matches!(job, Job::Read(_));
             let more = self.perform(epoch, job);
             if is_read && !reading && more {
-                self.perform(epoch, Job::Read(ReadBuffer::for_reading_ahead()));
+                self.perform(epoch, Job::Read(ReadBuffer::for_reading_ahead(READ_AHEAD)));
             }
             reading = is_read;
         }

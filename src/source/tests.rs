@@ -211,7 +211,7 @@ fn retry_after_and_the_servers_retry_lengthen_the_wait() {
 #[test]
 fn max_retries_makes_the_last_failure_final_with_its_own_cause() {
     let mut b = bench(|c| {
-        c.set_max_retries(1);
+        c.set_max_retries(1).unwrap();
     });
     b.kind();
     b.work();
@@ -352,7 +352,7 @@ fn a_204_closes_without_an_error() {
 #[test]
 fn a_one_shot_stream_ends_with_close() {
     let mut b = bench(|c| {
-        c.set_body(b"{}");
+        c.set_body(b"{}").unwrap();
     });
     b.connect();
     b.work();
@@ -367,7 +367,7 @@ fn a_one_shot_stream_ends_with_close() {
 #[test]
 fn never_reconnect_makes_a_broken_stream_final() {
     let mut b = bench(|c| {
-        c.set_reconnect(ReconnectMode::Never);
+        c.set_reconnect(ReconnectMode::Never).unwrap();
     });
     b.connect();
     b.work();

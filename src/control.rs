@@ -167,7 +167,11 @@ impl Control {
     /// The lock, if there is still a stream to be steered: not after close, CLOSE or a final error.
     fn live(&self) -> Result<MutexGuard<'_, Wishes>, CallError> {
         let wishes = self.lock();
-        if wishes.over || wishes.doomed || wishes.wanted == Wanted::Closed { Err(CallError::Closed) } else { Ok(wishes) }
+        if wishes.over || wishes.doomed || wishes.wanted == Wanted::Closed {
+            Err(CallError::Closed)
+        } else {
+            Ok(wishes)
+        }
     }
 
     pub(crate) fn retry(&self, delay: Option<Duration>) -> Result<(), CallError> {

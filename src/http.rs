@@ -247,7 +247,10 @@ impl<'a> Call<'a> {
             if bodiless && header.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-")) {
                 continue;
             }
-            headers.insert(HeaderName::from_bytes(header.name.as_bytes())?, HeaderValue::from_bytes(header.value.as_bytes())?);
+            headers.insert(
+                HeaderName::from_bytes(header.name.as_bytes())?,
+                HeaderValue::from_bytes(header.value.as_bytes())?,
+            );
         }
         Ok(request)
     }

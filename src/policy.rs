@@ -135,7 +135,14 @@ mod tests {
         for kind in [ErrorKind::ContentType, ErrorKind::Encoding, ErrorKind::Redirect, ErrorKind::Internal] {
             assert_eq!(refused(&get, kind, 200, true), Verdict::Final, "{kind:?}");
         }
-        for kind in [ErrorKind::Dns, ErrorKind::Connect, ErrorKind::Tls, ErrorKind::Io, ErrorKind::TimedOut, ErrorKind::Application] {
+        for kind in [
+            ErrorKind::Dns,
+            ErrorKind::Connect,
+            ErrorKind::Tls,
+            ErrorKind::Io,
+            ErrorKind::TimedOut,
+            ErrorKind::Application,
+        ] {
             assert_eq!(refused(&get, kind, 0, false), Verdict::Retry, "{kind:?}");
         }
         assert_eq!(refused(&get, ErrorKind::Proxy, 407, false), Verdict::Final);

@@ -222,7 +222,9 @@ impl Source {
             return;
         }
         match (&self.phase, outcome) {
-            (Phase::Attempting, outcome @ (Outcome::Opened(_) | Outcome::Refused(_))) => self.phase = Phase::Arrived(outcome),
+            (Phase::Attempting, outcome @ (Outcome::Opened(_) | Outcome::Refused(_))) => {
+                self.phase = Phase::Arrived(outcome)
+            }
             (Phase::Open, Outcome::Read(buffer)) => self.parser.give_back(buffer),
             (Phase::Open, outcome @ Outcome::Ended(_)) => self.phase = Phase::Arrived(outcome),
             // A wait that is over shows in the clock. Stale work of the current epoch does not happen: see `control`.
@@ -290,6 +292,7 @@ impl Source {
         self.unproven = true;
         self.immediate = false;
         self.phase = Phase::Open;
+        log::info!("{:?}: open", self.url);
         let open = Current { status: self.status, head: Some(opened.head), ..Current::new(Kind::Open, State::Open) };
         self.hand_out(open, Window::Shut)
     }
@@ -347,12 +350,14 @@ impl Source {
                 self.wait_from = self.config.clock.now();
                 error.retry_ms = i64::try_from(self.wait.as_millis()).unwrap_or(i64::MAX);
                 self.phase = Phase::Waiting(Some(self.wait_from + self.wait));
+                log::info!("{:?}: {:?}; next attempt in {:?}", self.url, error.reason, self.wait);
                 self.hand_out(error, Window::Error)
             }
             _ => {
                 error.state = State::Closed;
                 self.wait_from = self.config.clock.now();
                 self.phase = Phase::Doomed;
+                log::warn!("{:?}: {:?}; giving up", self.url, error.reason);
                 self.hand_out(error, Window::Error)
             }
         }
@@ -364,14 +369,18 @@ impl Source {
         let error = Current {
             error: ErrorKind::EventTooLarge,
             status: self.status,
-            reason: TextBuf::from(&*format!("an event is larger than {limit} bytes, or than memory allows; it is skipped")),
+            reason: TextBuf::from(&*format!(
+                "an event is larger than {limit} bytes, or than memory allows; it is skipped"
+            )),
             ..Current::new(Kind::Error, State::Open)
         };
         self.hand_out(error, Window::Shut)
     }
 
     fn close_now(&mut self) -> Step {
-        let Phase::Closing(error, reason) = std::mem::replace(&mut self.phase, Phase::Over) else { return Step::Closed };
+        let Phase::Closing(error, reason) = std::mem::replace(&mut self.phase, Phase::Over) else {
+            return Step::Closed;
+        };
         self.parser.reset();
         self.control.finish();
         self.current = Current { error, status: self.status, reason, ..Current::new(Kind::Close, State::Closed) };

@@ -42,6 +42,11 @@ impl Worker {
         &self.interrupt
     }
 
+    /// Lets the connection go: there will be no further work.
+    pub(crate) fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
     /// Blocks until the work is done, or until the epoch moves on, which gives `Stale`.
     pub(crate) fn perform(&mut self, epoch: u64, job: Job) -> Outcome {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.perform_unguarded(epoch, job)));
@@ -83,6 +88,7 @@ impl Worker {
             return Outcome::Stale;
         }
         let target = self.control.target();
+        log::debug!("connecting to {}", target.remembered.as_ref().unwrap_or(&target.url).text().as_str());
         let attempt = http::attempt(&self.network, &self.config, &target, last_event_id, &self.interrupt);
         // Where the epoch has moved on, nothing is remembered either.
         if self.control.epoch() != epoch {

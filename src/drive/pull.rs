@@ -2,7 +2,7 @@
 
 use super::{Mode, job, machine_and_worker};
 use crate::error::CallError;
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::handle::Handle;
 use crate::source::{Source, Step};
 use crate::worker::{Job, Worker};
@@ -41,7 +41,10 @@ impl Pull {
             let (epoch, job) = match self.left.take() {
                 Some(left) => left,
                 None => match self.machine.step() {
-                    Step::Event => return Ok(()),
+                    Step::Event => {
+                        self.let_go();
+                        return Ok(());
+                    }
                     Step::Work(epoch, work) => (epoch, job(&mut self.machine, work)),
                     Step::Closed => return Err(CallError::Closed),
                 },
@@ -58,12 +61,22 @@ impl Pull {
         }
         self.left = None;
         match self.machine.step() {
-            Step::Event => Ok(true),
+            Step::Event => {
+                self.let_go();
+                Ok(true)
+            }
             Step::Work(epoch, work) => {
                 self.left = Some((epoch, job(&mut self.machine, work)));
                 Ok(false)
             }
             Step::Closed => Err(CallError::Closed),
+        }
+    }
+
+    /// After CLOSE nobody needs the connection, though the source may lie about for long.
+    fn let_go(&mut self) {
+        if self.machine.event().kind == Kind::Close {
+            self.worker.disconnect();
         }
     }
 

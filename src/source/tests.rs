@@ -5,12 +5,12 @@ use std::sync::Mutex;
 use std::time::SystemTime;
 
 use super::*;
-use crate::error::CallError;
-use crate::event::Head;
-use crate::url::Url;
 use crate::clock::Clock;
 use crate::config::ReconnectMode;
+use crate::error::CallError;
+use crate::event::Head;
 use crate::interrupt::Interrupt;
+use crate::url::Url;
 
 #[derive(Debug)]
 struct Hands {
@@ -139,7 +139,10 @@ fn the_order_of_things() {
     assert_eq!(b.work(), Work::Read);
     b.ended();
     let Seen(kind, _, id, error, state, status, retry) = b.event();
-    assert_eq!((kind, &*id, error, state, status, retry), (Kind::Error, "7", ErrorKind::Ended, State::Connecting, 200, 1000));
+    assert_eq!(
+        (kind, &*id, error, state, status, retry),
+        (Kind::Error, "7", ErrorKind::Ended, State::Connecting, 200, 1000)
+    );
     assert_eq!(b.wait(), 1000);
     b.pass(1000);
     assert_eq!(b.event().2, "7");
@@ -279,7 +282,10 @@ fn fail_is_an_error_of_the_application_with_back_off() {
     b.kind();
     b.control.fail("no token").unwrap();
     let Seen(kind, data, _, error, state, status, retry) = b.event();
-    assert_eq!((kind, &*data, error, state, status, retry), (Kind::Error, "no token", ErrorKind::Application, State::Connecting, 0, 1000));
+    assert_eq!(
+        (kind, &*data, error, state, status, retry),
+        (Kind::Error, "no token", ErrorKind::Application, State::Connecting, 0, 1000)
+    );
     b.pass(1000);
     b.kind();
     b.control.fail("x").unwrap();
@@ -313,14 +319,17 @@ fn results_of_an_old_epoch_leave_no_trace() {
     b.work();
     let old = b.source.epoch();
     b.control.reconnect().unwrap();
-    b.source.complete(old, Outcome::Refused(Box::new(Refusal {
-        failure: Failure::new(ErrorKind::Io, "late"),
-        head: None,
-        body: TextBuf::empty(),
-        status: 0,
-        url: b.url(),
-        wrote: true,
-    })));
+    b.source.complete(
+        old,
+        Outcome::Refused(Box::new(Refusal {
+            failure: Failure::new(ErrorKind::Io, "late"),
+            head: None,
+            body: TextBuf::empty(),
+            status: 0,
+            url: b.url(),
+            wrote: true,
+        })),
+    );
     assert_eq!(b.wait(), 100);
     b.pass(100);
     assert_eq!(b.kind(), Kind::Connect);

@@ -1,5 +1,5 @@
 //! All four drivers against one small story: open, message, cut, resume, close.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, missing_docs)]
 use eventsource::*;
 use eventsource_test_server::{Script, Server, Step};
 use std::sync::{Arc, Mutex, mpsc};

@@ -23,7 +23,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
-/// An unfinished line up to this length is not looked at before it ends, unless it is over the limit.
+/// An unfinished line up to this length is not looked at before it ends, unless it could be over the limit: a byte becomes three at most.
 const SHORT: usize = 64;
 
 /// What the parser found.
@@ -173,10 +173,11 @@ impl<S: Scan> Parser<S> {
     /// A message's type.
     pub(crate) fn event_type(&self) -> Text<'_> {
         const MESSAGE: Text<'static> = Text::literal("message\0");
-        match self.item {
-            Some(Item::Message) if self.event_type.len() > 0 => self.event_type.text(&self.buffer.bytes),
-            _ => MESSAGE,
-        }
+        let text = match self.item {
+            Some(Item::Message) => self.event_type.text(&self.buffer.bytes),
+            _ => Text::EMPTY,
+        };
+        if text.as_bytes().is_empty() { MESSAGE } else { text }
     }
 
     /// The last event ID that a blank line has committed.
@@ -418,7 +419,7 @@ impl<S: Scan> Parser<S> {
     #[inline]
     fn look_at_beginning(&mut self) -> Option<Item> {
         let len = self.buffer.filled.saturating_sub(self.line);
-        if self.mode == Mode::Kept && (len < self.alarm || (len <= SHORT && len <= self.room)) {
+        if self.mode == Mode::Kept && (len < self.alarm || (len <= SHORT && self.room >= 3 * SHORT)) {
             return None;
         }
         self.item = self.examine();

@@ -26,6 +26,11 @@ impl Piece {
         Piece { place: Place::Absent, start: 0, end: 0, copy: Vec::new() }
     }
 
+    #[cfg(test)]
+    pub(super) fn storage(&self) -> usize {
+        self.copy.capacity()
+    }
+
     #[inline]
     pub(super) fn clear(&mut self) {
         if self.place == Place::Copy {

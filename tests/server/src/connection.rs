@@ -42,13 +42,14 @@ pub(crate) fn serve(shared: Arc<Shared>, wire: Arc<Wire>) {
         over: false,
     };
     let result = connection.converse();
-    if !connection.over {
-        connection.fin();
-    }
     if let Err(e) = result {
+        // Anything else is the peer going away, which a script is there to see.
         if e.kind() == io::ErrorKind::InvalidData || e.kind() == io::ErrorKind::Other {
             shared.problem(format!("connection {number}: {e}"));
         }
+    }
+    if !connection.over {
+        connection.fin();
     }
     shared.change(|state| {
         let facts = &mut state.connections[number];
@@ -102,21 +103,18 @@ impl Connection {
             request.number = state.requests.len();
             request.tls = state.connections[request.connection].tls.clone();
             state.requests.push(request.clone());
-            let reply = state.routes.get_mut(request.path()).map(|route| {
+            let own = state.routes.get_mut(request.path()).map(|route| {
                 let turn = route.served.min(route.replies.len() - 1);
                 route.served += 1;
                 route.replies[turn].clone()
             });
+            let reply = own.or_else(|| state.rest.clone());
             (request, reply)
         });
         match reply {
             (_, Some(Reply::Script(script))) => self.run(&script),
             (request, Some(Reply::Handler(handler))) => handler(&request, self),
-            (request, None) => {
-                let text = format!("no script for {}\n", request.path());
-                let script = Script::status(404, "Not Found").header("Content-Type", "text/plain");
-                self.run(&script.length(text.len() as u64).body(text).end())
-            }
+            (request, None) => crate::ready::answer(&request, self),
         }
     }
 
@@ -373,8 +371,7 @@ impl Connection {
             self.wire.wait_for_peer_end();
         } else {
             // Nobody has read yet, and nobody will: the peer's own sending stalls.
-            let far = Instant::now() + Duration::from_secs(3600);
-            self.shared.wait(far, |state| state.stopping.then_some(()));
+            self.shared.wait(None, |state| state.stopping.then_some(()));
         }
     }
 }

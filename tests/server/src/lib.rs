@@ -23,29 +23,31 @@
 //! ```
 
 mod connection;
+mod control;
+mod json;
+mod listen;
+mod ready;
 mod record;
 mod script;
 mod tls;
 mod wire;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-use rustls::ServerConfig;
-use socket2::{Domain, Socket, Type};
+use std::time::Duration;
 
 pub use connection::Connection;
+pub use control::Control;
+pub use listen::BlackHole;
 pub use record::{ConnectionFacts, Request};
 pub use script::{Framing, Handler, Head, Replies, Reply, Script, Step};
 pub use tls::{Ca, Fault, Tls, TlsFacts};
 pub use wire::PeerEnd;
 
+use listen::{Listening, bind};
 use record::{Mode, Route, Shared};
 use tls::Identity;
-use wire::Wire;
 
 /// A generous limit for anything a test waits for: only a hang reaches it.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -56,15 +58,6 @@ pub struct Server {
     address: SocketAddr,
     identity: Option<Arc<Identity>>,
     listening: Mutex<Listening>,
-}
-
-/// Where the listening socket is.
-enum Listening {
-    /// With the thread that accepts.
-    Accepting(JoinHandle<()>),
-    /// Here: bound, so that the port stays ours, but refusing connections.
-    Refusing(Socket),
-    Stopped,
 }
 
 impl Server {
@@ -129,8 +122,13 @@ impl Server {
         format!("{}://localhost:{}{path}", self.scheme(), self.address.port())
     }
 
+    /// Whether it speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.identity.is_some()
+    }
+
     fn scheme(&self) -> &'static str {
-        if self.identity.is_some() { "https" } else { "http" }
+        if self.is_tls() { "https" } else { "http" }
     }
 
     fn identity(&self) -> &Identity {
@@ -173,6 +171,11 @@ impl Server {
         self.on(path, Reply::Handler(Arc::new(handler)));
     }
 
+    /// Answers requests for paths that have no reply of their own.
+    pub fn handle_rest(&self, handler: impl Fn(&Request, &mut Connection) -> io::Result<()> + Send + Sync + 'static) {
+        self.shared.change(|state| state.rest = Some(Reply::Handler(Arc::new(handler))));
+    }
+
     /// Runs `script` on connection `number` (from 0) before anything is read from it. A script that does not end the
     /// connection lets it go on with the request. One that ends it never reads: not even the client's TLS hello.
     pub fn on_connection(&self, number: usize, script: Script) {
@@ -191,12 +194,15 @@ impl Server {
 
     /// Waits until a script has come to a `tell(name)` step; each is waited for once.
     pub fn wait_until_told(&self, name: &str) {
-        let told = self.shared.wait(Instant::now() + DEADLINE, |state| {
+        or_panic(self.try_wait_until_told(name, DEADLINE))
+    }
+
+    fn try_wait_until_told(&self, name: &str, timeout: Duration) -> Result<(), String> {
+        self.wait(timeout, &format!("a script that tells {name:?}"), |state| {
             let count = state.told.get_mut(name).filter(|n| **n > 0)?;
             *count -= 1;
             Some(())
-        });
-        told.unwrap_or_else(|| self.give_up(&format!("no script told {name:?}")));
+        })
     }
 
     /// All requests so far.
@@ -206,17 +212,22 @@ impl Server {
 
     /// Waits until there have been `n` requests and gives all there are.
     pub fn wait_for_requests(&self, n: usize, timeout: Duration) -> Vec<Request> {
-        let seen = self
-            .shared
-            .wait(Instant::now() + timeout, |state| (state.requests.len() >= n).then(|| state.requests.clone()));
-        seen.unwrap_or_else(|| self.give_up(&format!("fewer than {n} requests within {timeout:?}")))
+        or_panic(self.try_wait_for_requests(n, timeout))
+    }
+
+    fn try_wait_for_requests(&self, n: usize, timeout: Duration) -> Result<Vec<Request>, String> {
+        self.wait(timeout, &format!("{n} requests"), |state| {
+            (state.requests.len() >= n).then(|| state.requests.clone())
+        })
     }
 
     /// Waits until `n` connections have been accepted.
     pub fn wait_for_connections(&self, n: usize, timeout: Duration) -> Vec<ConnectionFacts> {
-        let seen =
-            self.shared.wait(Instant::now() + timeout, |state| (state.connections.len() >= n).then(|| state.facts()));
-        seen.unwrap_or_else(|| self.give_up(&format!("fewer than {n} connections within {timeout:?}")))
+        or_panic(self.try_wait_for_connections(n, timeout))
+    }
+
+    fn try_wait_for_connections(&self, n: usize, timeout: Duration) -> Result<Vec<ConnectionFacts>, String> {
+        self.wait(timeout, &format!("{n} connections"), |state| (state.connections.len() >= n).then(|| state.facts()))
     }
 
     /// What is known about every connection so far.
@@ -231,15 +242,35 @@ impl Server {
 
     /// Waits until exactly `n` connections are open.
     pub fn wait_for_open(&self, n: usize, timeout: Duration) {
-        let seen = self.shared.wait(Instant::now() + timeout, |state| (state.open() == n).then_some(()));
-        seen.unwrap_or_else(|| self.give_up(&format!("not {n} open connections within {timeout:?}")));
+        or_panic(self.try_wait_for_open(n, timeout))
+    }
+
+    fn try_wait_for_open(&self, n: usize, timeout: Duration) -> Result<(), String> {
+        self.wait(timeout, &format!("exactly {n} open connections"), |state| (state.open() == n).then_some(()))
     }
 
     /// Waits until the peer has ended connection `number`, and says how.
     pub fn wait_for_peer_end(&self, number: usize, timeout: Duration) -> PeerEnd {
-        let seen =
-            self.shared.wait(Instant::now() + timeout, |state| state.connections.get(number).and_then(|c| c.peer_end));
-        seen.unwrap_or_else(|| self.give_up(&format!("connection {number} stands after {timeout:?}")))
+        or_panic(self.try_wait_for_peer_end(number, timeout))
+    }
+
+    fn try_wait_for_peer_end(&self, number: usize, timeout: Duration) -> Result<PeerEnd, String> {
+        self.wait(timeout, &format!("the peer to end connection {number}"), |state| {
+            state.connections.get(number).and_then(|c| c.peer_end)
+        })
+    }
+
+    /// Waits until `ready` gives something; in time, or else the message says what was waited for and what was seen.
+    fn wait<R>(
+        &self,
+        timeout: Duration,
+        what: &str,
+        ready: impl FnMut(&mut record::State) -> Option<R>,
+    ) -> Result<R, String> {
+        self.shared.wait(Some(timeout), ready).ok_or_else(|| {
+            let summary = self.shared.look().summary();
+            format!("test server {}: waited {timeout:?} for {what}; seen: {summary}", self.address)
+        })
     }
 
     /// Ends every connection that stands, as a server does that dies: no close_notify, no last chunk, a FIN. New ones are
@@ -255,6 +286,7 @@ impl Server {
     pub fn reset(&self) {
         self.shared.change(|state| {
             state.routes.clear();
+            state.rest = None;
             state.openings.clear();
             state.every_opening = None;
             state.permits.clear();
@@ -263,66 +295,15 @@ impl Server {
         });
     }
 
-    /// Stops accepting: the operating system still completes connections, but nobody answers them until
-    /// [`Server::listen`].
-    pub fn stop_accepting(&self) {
-        self.shared.change(|state| state.mode = Mode::Idle);
-        self.wake_accept();
-        let idle = self.shared.wait(Instant::now() + DEADLINE, |state| (!state.in_accept).then_some(()));
-        idle.unwrap_or_else(|| self.give_up("still accepting"));
+    /// Takes the mistakes noticed so far, such as a script whose signal never came. Dropping a server that has any left
+    /// panics with them.
+    pub fn take_problems(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.look().problems)
     }
+}
 
-    /// Refuses new connections; those that stand go on. The port stays reserved.
-    pub fn refuse(&self) {
-        let mut listening = self.listening.lock().unwrap();
-        if let Listening::Accepting(thread) = std::mem::replace(&mut *listening, Listening::Stopped) {
-            self.end_accepting(thread, Mode::Refusing);
-            let socket = bind(self.address).unwrap_or_else(|e| panic!("cannot keep {}: {e}", self.address));
-            *listening = Listening::Refusing(socket);
-        }
-    }
-
-    /// Listens (again), after [`Server::start_refusing`], [`Server::refuse`] or [`Server::stop_accepting`].
-    pub fn listen(&self) {
-        let mut listening = self.listening.lock().unwrap();
-        self.shared.change(|state| {
-            state.mode = Mode::Accepting;
-            state.unanswered.clear();
-        });
-        if let Listening::Refusing(socket) = &*listening {
-            let socket = socket.try_clone().and_then(|s| s.listen(1024).map(|()| s));
-            let socket = socket.unwrap_or_else(|e| panic!("cannot listen on {}: {e}", self.address));
-            let shared = Arc::clone(&self.shared);
-            let tls = self.identity.as_ref().map(|i| Arc::clone(&i.config));
-            let thread = std::thread::Builder::new()
-                .name("test-server-accept".into())
-                .spawn(move || accept(&socket.into(), &shared, tls.as_ref()));
-            *listening = Listening::Accepting(thread.expect("a thread for the test server"));
-        }
-    }
-
-    fn end_accepting(&self, thread: JoinHandle<()>, mode: Mode) {
-        self.shared.change(|state| state.mode = mode);
-        self.wake_accept();
-        let _ = thread.join();
-    }
-
-    /// Connects to ourselves: accept() has no other portable way to be woken. The address is noted first, so that this
-    /// connection never counts as a client's, however late it is accepted.
-    fn wake_accept(&self) {
-        let connect = || {
-            let socket = bind(SocketAddr::new(self.address.ip(), 0))?;
-            let own = socket.local_addr()?.as_socket();
-            self.shared.change(|state| state.wakers.extend(own));
-            socket.connect_timeout(&self.address.into(), Duration::from_secs(1))
-        };
-        let _ = connect(); // where it fails, the thread is not in accept(), and the mode alone ends it
-    }
-
-    fn give_up(&self, what: &str) -> ! {
-        let summary = self.shared.look().summary();
-        panic!("test server {}: {what}; seen: {summary}", self.address)
-    }
+pub(crate) fn or_panic<R>(waited: Result<R, String>) -> R {
+    waited.unwrap_or_else(|message| panic!("{message}"))
 }
 
 impl Drop for Server {
@@ -349,97 +330,5 @@ impl Drop for Server {
         if !problems.is_empty() && !std::thread::panicking() {
             panic!("test server {}: {}", self.address, problems.join("; "));
         }
-    }
-}
-
-/// A port that answers no SYN: connecting to it neither succeeds nor fails. (Its queue of connections is full. Linux
-/// drops what comes then; other systems may refuse it.)
-pub struct BlackHole {
-    address: SocketAddr,
-    _socket: Socket,
-    _fill: Vec<TcpStream>,
-}
-
-impl BlackHole {
-    /// On a free port of 127.0.0.1.
-    pub fn start() -> BlackHole {
-        BlackHole::start_on((Ipv4Addr::LOCALHOST, 0))
-    }
-
-    /// On that address; port 0 is a free one.
-    pub fn start_on(address: impl Into<SocketAddr>) -> BlackHole {
-        let address = address.into();
-        let socket = bind(address).and_then(|s| s.listen(0).map(|()| s));
-        let socket = socket.unwrap_or_else(|e| panic!("cannot listen on {address}: {e}"));
-        let address = socket.local_addr().ok().and_then(|a| a.as_socket()).expect("a bound socket has an address");
-        let mut fill = Vec::new();
-        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
-            fill.push(stream);
-            assert!(fill.len() < 64, "the queue of {address} does not fill up");
-        }
-        BlackHole { address, _socket: socket, _fill: fill }
-    }
-
-    /// Where it is.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-fn bind(address: SocketAddr) -> io::Result<Socket> {
-    let domain = match address.ip() {
-        IpAddr::V4(_) => Domain::IPV4,
-        IpAddr::V6(_) => Domain::IPV6,
-    };
-    let socket = Socket::new(domain, Type::STREAM, None)?;
-    if cfg!(unix) {
-        socket.set_reuse_address(true)?; // on Windows it would mean something else
-    }
-    socket.bind(&address.into())?;
-    Ok(socket)
-}
-
-fn accept(listener: &TcpListener, shared: &Arc<Shared>, tls: Option<&Arc<ServerConfig>>) {
-    loop {
-        let far = Instant::now() + Duration::from_secs(3600);
-        let mode = shared.wait(far, |state| {
-            state.in_accept = state.mode == Mode::Accepting;
-            (state.mode != Mode::Idle || state.stopping).then_some(state.mode)
-        });
-        if mode != Some(Mode::Accepting) {
-            return;
-        }
-        let accepted = listener.accept();
-        shared.change(|state| state.in_accept = false);
-        let Ok((stream, peer)) = accepted else {
-            std::thread::sleep(Duration::from_millis(10)); // out of descriptors: try again until told to stop
-            continue;
-        };
-        let begun = shared.change(|state| {
-            if state.wakers.remove(&peer) {
-                return None;
-            }
-            if state.stopping || state.mode != Mode::Accepting {
-                state.unanswered.push(stream); // one that came just too late
-                return None;
-            }
-            let number = state.connections.len();
-            let wire = Wire::new(number, stream, tls.cloned()).ok()?;
-            state.add(&wire);
-            Some(wire)
-        });
-        let Some(wire) = begun else { continue };
-        let (wire_shared, number) = (Arc::clone(shared), wire.number);
-        let thread = std::thread::Builder::new()
-            .name(format!("test-server-{number}"))
-            .stack_size(512 << 10)
-            .spawn(move || connection::serve(wire_shared, wire));
-        shared.change(|state| match thread {
-            Ok(thread) => {
-                state.threads.retain(|t| !t.is_finished());
-                state.threads.push(thread);
-            }
-            Err(e) => state.problems.push(format!("no thread for connection {number}: {e}")),
-        });
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -103,6 +103,7 @@ pub(crate) struct State {
     pub(crate) cut: HashSet<usize>,
     pub(crate) wires: HashMap<usize, Weak<Wire>>,
     pub(crate) routes: HashMap<String, Route>,
+    pub(crate) rest: Option<Reply>,
     pub(crate) openings: HashMap<usize, Arc<Script>>,
     pub(crate) every_opening: Option<Arc<Script>>,
     pub(crate) permits: HashMap<String, usize>,
@@ -139,6 +140,7 @@ impl Shared {
                 cut: HashSet::new(),
                 wires: HashMap::new(),
                 routes: HashMap::new(),
+                rest: None,
                 openings: HashMap::new(),
                 every_opening: None,
                 permits: HashMap::new(),
@@ -156,7 +158,7 @@ impl Shared {
     }
 
     pub(crate) fn look(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the state and wakes whoever waits for a change.
@@ -166,20 +168,18 @@ impl Shared {
         result
     }
 
-    /// Waits until `ready` gives something, or until `deadline`.
-    pub(crate) fn wait<R>(&self, deadline: Instant, mut ready: impl FnMut(&mut State) -> Option<R>) -> Option<R> {
+    /// Waits until `ready` gives something, or for `limit`.
+    pub(crate) fn wait<R>(&self, limit: Option<Duration>, mut ready: impl FnMut(&mut State) -> Option<R>) -> Option<R> {
+        let deadline = limit.map(|limit| Instant::now() + limit);
         let mut state = self.look();
         loop {
             if let Some(result) = ready(&mut state) {
                 return Some(result);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            state = match self.changed.wait_timeout(state, left) {
-                Ok((state, _)) => state,
-                Err(poisoned) => poisoned.into_inner().0,
+            state = match deadline.map(|d| d.saturating_duration_since(Instant::now())) {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(left) if left.is_zero() => return None,
+                Some(left) => self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
     }
@@ -191,7 +191,7 @@ impl Shared {
         limit: Duration,
         mut ready: impl FnMut(&mut State) -> Option<R>,
     ) -> Result<R, Broken> {
-        self.wait(Instant::now() + limit, |state| {
+        self.wait(Some(limit), |state| {
             if let Some(result) = ready(state) {
                 Some(Ok(result))
             } else if state.stopping {

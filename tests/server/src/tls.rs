@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -55,7 +56,8 @@ impl Certified {
     /// SHA-256 of the public key's SubjectPublicKeyInfo, in base64.
     fn pin(&self) -> String {
         use rcgen::PublicKeyData;
-        base64(ring::digest::digest(&ring::digest::SHA256, &self.key.subject_public_key_info()).as_ref())
+        BASE64_STANDARD
+            .encode(ring::digest::digest(&ring::digest::SHA256, &self.key.subject_public_key_info()).as_ref())
     }
 
     fn private(&self) -> PrivateKeyDer<'static> {
@@ -299,28 +301,4 @@ fn leaf(names: &[&str], fault: Fault) -> CertificateParams {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     params
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let n = group.iter().fold(0, |n, b| n << 8 | usize::from(*b)) << (8 * (3 - group.len()));
-        for i in 0..4 {
-            let digit = DIGITS[n >> (18 - 6 * i) & 63] as char;
-            text.push(if i <= group.len() { digit } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn base64_pads() {
-        assert_eq!(
-            ["", "f", "fo", "foo", "foob"].map(|t| super::base64(t.as_bytes())),
-            ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]
-        );
-    }
 }

@@ -232,7 +232,7 @@ fn dropping_the_server_ends_everything() {
 }
 
 #[test]
-#[should_panic(expected = "fewer than 2 requests")]
+#[should_panic(expected = "for 2 requests; seen: 1 connections")]
 fn a_wait_that_fails_says_what_was_seen() {
     let server = Server::start();
     let _peer = get(&server, "/seen");

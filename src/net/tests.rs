@@ -1,5 +1,5 @@
 //! ureq over our Connector and Transport, against small servers on loopback, plain and TLS.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used)]
 
 use super::*;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -38,13 +38,13 @@ pub(crate) fn hole(bind: SocketAddr) -> Hole {
 }
 
 /// Serves each connection with `serve`, on a thread of its own, until dropped.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+struct Server {
+    address: SocketAddr,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Server {
-    pub(crate) fn new(connections: usize, serve: impl Fn(TcpStream) + Send + 'static) -> Server {
+    fn new(connections: usize, serve: impl Fn(TcpStream) + Send + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let thread = thread::spawn(move || {
@@ -55,22 +55,22 @@ impl Server {
         Server { address, thread: Some(thread) }
     }
 
-    pub(crate) fn url(&self) -> String {
+    fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    pub(crate) fn tls_url(&self) -> String {
+    fn tls_url(&self) -> String {
         format!("https://localhost:{}/", self.address.port())
     }
 
     /// The server's thread has ended, and its assertions have held.
-    pub(crate) fn join(mut self) {
+    fn join(mut self) {
         self.thread.take().unwrap().join().unwrap();
     }
 }
 
 /// Reads a request's head.
-pub(crate) fn request(stream: impl Read) -> String {
+fn request(stream: impl Read) -> String {
     let mut head = String::new();
     let mut reader = BufReader::with_capacity(1, stream);
     while !head.ends_with("\r\n\r\n") {
@@ -79,30 +79,30 @@ pub(crate) fn request(stream: impl Read) -> String {
     head
 }
 
-pub(crate) fn network(set: impl FnOnce(&mut Config)) -> Arc<Network> {
+fn network(set: impl FnOnce(&mut Config)) -> Arc<Network> {
     let mut config = Config::new("http://unused.test/").unwrap();
     set(config.set_connect_timeout(Some(LONG)).unwrap());
     Arc::new(Network::new(&config))
 }
 
 /// One attempt and everything that can be asked about it.
-pub(crate) struct Attempt {
+struct Attempt {
     network: Arc<Network>,
-    pub(crate) interrupt: Arc<Interrupt>,
-    pub(crate) wire: Arc<Wire>,
+    interrupt: Arc<Interrupt>,
+    wire: Arc<Wire>,
 }
 
 impl Attempt {
     /// With a config that `set` has changed.
-    pub(crate) fn new(set: impl FnOnce(&mut Config)) -> Attempt {
+    fn new(set: impl FnOnce(&mut Config)) -> Attempt {
         Attempt::on(network(set))
     }
 
-    pub(crate) fn on(network: Arc<Network>) -> Attempt {
+    fn on(network: Arc<Network>) -> Attempt {
         Attempt { network, interrupt: Interrupt::new(), wire: Wire::new() }
     }
 
-    pub(crate) fn plain() -> Attempt {
+    fn plain() -> Attempt {
         Attempt::new(|_| {})
     }
 
@@ -119,13 +119,13 @@ impl Attempt {
         Agent::with_parts(configure(config).build(), connector, NoResolver)
     }
 
-    pub(crate) fn get(&self, url: &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+    fn get(&self, url: &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
         let response = self.agent(|config| config).get(url).call()?;
         self.wire.head_done(None);
         Ok(response)
     }
 
-    pub(crate) fn failure(&self) -> (ErrorKind, String) {
+    fn failure(&self) -> (ErrorKind, String) {
         let failure = self.wire.failure().expect("nothing failed");
         (failure.kind, failure.message)
     }
@@ -133,7 +133,7 @@ impl Attempt {
 
 type ConfigBuilder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
 
-pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 
 #[test]
 fn a_response_comes_as_it_is_sent() {

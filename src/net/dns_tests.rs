@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -162,10 +162,14 @@ fn sixteen_helpers_at_most_and_the_rest_wait_their_turn() {
             let (held, interrupt, done) = (&held, &interrupt, done.clone());
             scope.spawn(move || done.send(held.lookups.look_up(&format!("{n}.test"), 80, soon(), interrupt).is_ok()));
         }
+        let until = |queued| {
+            while held.asked.load(Ordering::SeqCst) < HELPERS || held.lookups.table().queue.len() < queued {
+                std::thread::yield_now();
+            }
+        };
+        until(4);
         let gives_up = scope.spawn(|| held.lookups.look_up("never.test", 80, soon(), &quitter));
-        while held.asked.load(Ordering::SeqCst) < HELPERS || held.lookups.table().queue.len() < 5 {
-            std::thread::yield_now();
-        }
+        until(5);
         assert_eq!(held.lookups.table().helpers, HELPERS);
         quitter.fire();
         assert!(matches!(gives_up.join().unwrap(), Err(Stop::Interrupted)));

@@ -5,6 +5,7 @@
 
 mod buffers;
 mod dns;
+mod proxy;
 mod socket;
 mod tcp;
 mod tls;
@@ -22,9 +23,11 @@ use rustls::ClientConfig;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectionDetails, Connector as UreqConnector, NextTimeout};
 
-use crate::config::{Config, TlsOptions};
+use crate::config::{Config, Proxy, TlsOptions};
 use crate::error::{ErrorKind, Failure};
 use crate::interrupt::Interrupt;
+use crate::proxy_url::ProxyUrl;
+use crate::url::Url;
 use dns::Lookups;
 use socket::Socket;
 use transport::Transport;
@@ -36,6 +39,7 @@ pub(crate) struct Network {
     connect_timeout: Option<Duration>,
     /// Silence after which TCP begins to probe.
     keepalive: Option<Duration>,
+    proxy: Proxy,
     tls_options: TlsOptions,
     lookups: Arc<Lookups>,
     /// Made at the first https connection. One for the source, so that its sessions are resumed.
@@ -47,9 +51,18 @@ impl Network {
         Network {
             connect_timeout: config.connect_timeout,
             keepalive: config.keepalive,
+            proxy: config.proxy.clone(),
             tls_options: config.tls.clone(),
             lookups: Lookups::shared(),
             tls: Mutex::default(),
+        }
+    }
+
+    fn proxy_for(&self, url: &Url) -> Option<&ProxyUrl> {
+        match &self.proxy {
+            Proxy::None => None,
+            Proxy::Url(proxy) => Some(proxy),
+            Proxy::Env(environment) => environment.proxy_for(url),
         }
     }
 
@@ -75,20 +88,32 @@ impl Connector {
         Connector { network, interrupt, wire }
     }
 
-    fn open(&self, server: &Server<'_>) -> Result<Transport, Stop> {
+    fn open(&self, url: &Url) -> Result<Transport, Stop> {
         let network = &*self.network;
         let deadline = network.connect_timeout.map_or(Deadline::never(), Deadline::after);
         // Before the network is touched: without trust there is no point in a connection.
-        let tls = if server.https { Some(network.tls().map_err(Stop::Failed)?) } else { None };
-        let addresses = network.lookups.look_up(server.host, server.port, deadline, &self.interrupt)?;
-        let stream = Arc::new(tcp::connect(&addresses, network.keepalive, deadline, &self.interrupt)?);
-        self.interrupt.watch(&stream).map_err(|_| Stop::Interrupted)?;
-        let mut socket = Socket::new(stream);
+        let tls = if url.is_https() { Some(network.tls().map_err(Stop::Failed)?) } else { None };
+        let mut socket = match network.proxy_for(url) {
+            None => self.dial(url.host(), url.port(), deadline)?,
+            Some(proxy) => {
+                let mut socket = self.dial(&proxy.host, proxy.port, deadline).map_err(proxy::unreachable)?;
+                let target = (url.host(), url.port());
+                proxy::tunnel(proxy, target, &mut socket, deadline, &self.interrupt, &self.wire)?;
+                socket
+            }
+        };
         let session = match tls {
-            Some(config) => Some(tls::handshake(config, server.host, &mut socket, deadline, &self.interrupt)?),
+            Some(config) => Some(tls::handshake(config, url.host(), &mut socket, deadline, &self.interrupt)?),
             None => None,
         };
         Ok(Transport::new(socket, session, self.interrupt.clone(), self.wire.clone()))
+    }
+
+    fn dial(&self, host: &str, port: u16, deadline: Deadline) -> Result<Socket, Stop> {
+        let addresses = self.network.lookups.look_up(host, port, deadline, &self.interrupt)?;
+        let stream = Arc::new(tcp::connect(&addresses, self.network.keepalive, deadline, &self.interrupt)?);
+        self.interrupt.watch(&stream).map_err(|_| Stop::Interrupted)?;
+        Ok(Socket::new(stream))
     }
 }
 
@@ -96,33 +121,19 @@ impl UreqConnector for Connector {
     type Out = Transport;
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Transport>, ureq::Error> {
-        let server = Server::of(details.uri);
-        self.open(&server).map(Some).map_err(|stop| {
+        // Ours made it; parsed again, since ureq shows it in parts that say less.
+        let url = Url::parse(&details.uri.to_string())
+            .map_err(|error| self.wire.fail(Failure::new(ErrorKind::Internal, error.to_string())))?;
+        self.open(&url).map(Some).map_err(|stop| {
             self.wire.fail(match stop {
                 Stop::Failed(failure) => failure,
                 Stop::Interrupted => Failure::new(ErrorKind::Io, "interrupted"),
                 Stop::TimedOut => {
                     let limit = self.network.connect_timeout.unwrap_or_default();
-                    Failure::new(ErrorKind::TimedOut, format!("no connection to {} within {limit:?}", server.host))
+                    Failure::new(ErrorKind::TimedOut, format!("no connection to {} within {limit:?}", url.host()))
                 }
             })
         })
-    }
-}
-
-/// Where the request's URL leads.
-struct Server<'a> {
-    host: &'a str,
-    port: u16,
-    https: bool,
-}
-
-impl Server<'_> {
-    fn of(uri: &ureq::http::Uri) -> Server<'_> {
-        let https = uri.scheme_str() == Some("https");
-        let host = uri.host().unwrap_or_default();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        Server { host, port: uri.port_u16().unwrap_or(if https { 443 } else { 80 }), https }
     }
 }
 

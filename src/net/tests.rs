@@ -1,5 +1,5 @@
 //! ureq over our Connector and Transport, against small servers on loopback, plain and TLS.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -38,13 +38,13 @@ pub(crate) fn hole(bind: SocketAddr) -> Hole {
 }
 
 /// Serves each connection with `serve`, on a thread of its own, until dropped.
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Server {
-    fn new(connections: usize, serve: impl Fn(TcpStream) + Send + 'static) -> Server {
+    pub(crate) fn new(connections: usize, serve: impl Fn(TcpStream) + Send + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let thread = thread::spawn(move || {
@@ -55,22 +55,22 @@ impl Server {
         Server { address, thread: Some(thread) }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    fn tls_url(&self) -> String {
+    pub(crate) fn tls_url(&self) -> String {
         format!("https://localhost:{}/", self.address.port())
     }
 
     /// The server's thread has ended, and its assertions have held.
-    fn join(mut self) {
+    pub(crate) fn join(mut self) {
         self.thread.take().unwrap().join().unwrap();
     }
 }
 
 /// Reads a request's head.
-fn request(stream: impl Read) -> String {
+pub(crate) fn request(stream: impl Read) -> String {
     let mut head = String::new();
     let mut reader = BufReader::with_capacity(1, stream);
     while !head.ends_with("\r\n\r\n") {
@@ -79,30 +79,30 @@ fn request(stream: impl Read) -> String {
     head
 }
 
-fn network(set: impl FnOnce(&mut Config)) -> Arc<Network> {
+pub(crate) fn network(set: impl FnOnce(&mut Config)) -> Arc<Network> {
     let mut config = Config::new("http://unused.test/").unwrap();
     set(config.set_connect_timeout(Some(LONG)).unwrap());
     Arc::new(Network::new(&config))
 }
 
 /// One attempt and everything that can be asked about it.
-struct Attempt {
+pub(crate) struct Attempt {
     network: Arc<Network>,
-    interrupt: Arc<Interrupt>,
-    wire: Arc<Wire>,
+    pub(crate) interrupt: Arc<Interrupt>,
+    pub(crate) wire: Arc<Wire>,
 }
 
 impl Attempt {
     /// With a config that `set` has changed.
-    fn new(set: impl FnOnce(&mut Config)) -> Attempt {
+    pub(crate) fn new(set: impl FnOnce(&mut Config)) -> Attempt {
         Attempt::on(network(set))
     }
 
-    fn on(network: Arc<Network>) -> Attempt {
+    pub(crate) fn on(network: Arc<Network>) -> Attempt {
         Attempt { network, interrupt: Interrupt::new(), wire: Wire::new() }
     }
 
-    fn plain() -> Attempt {
+    pub(crate) fn plain() -> Attempt {
         Attempt::new(|_| {})
     }
 
@@ -119,13 +119,13 @@ impl Attempt {
         Agent::with_parts(configure(config).build(), connector, NoResolver)
     }
 
-    fn get(&self, url: &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+    pub(crate) fn get(&self, url: &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
         let response = self.agent(|config| config).get(url).call()?;
         self.wire.head_done(None);
         Ok(response)
     }
 
-    fn failure(&self) -> (ErrorKind, String) {
+    pub(crate) fn failure(&self) -> (ErrorKind, String) {
         let failure = self.wire.failure().expect("nothing failed");
         (failure.kind, failure.message)
     }
@@ -133,7 +133,7 @@ impl Attempt {
 
 type ConfigBuilder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
 
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 
 #[test]
 fn a_response_comes_as_it_is_sent() {

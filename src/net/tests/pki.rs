@@ -1,5 +1,5 @@
 //! A certificate authority that exists for one test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::net::TcpStream;
 use std::sync::Arc;

@@ -166,3 +166,36 @@ fn ready_endpoints() {
     assert!(resume("\r\nLast-Event-ID: 3").starts_with("HTTP/1.1 204 "));
     assert!(program.get("/echo?a").contains("\"target\":\"/echo?a\""));
 }
+
+#[test]
+fn vectors_come_over_the_socket_in_any_split() {
+    let program = Program::start(&[]);
+    let all = program.get("/vectors");
+    let all: Vec<Value> = serde_json::from_str(all.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let vector = all.iter().find(|v| v["name"] == "leading byte order mark").expect("a vector of that name");
+    let input: Vec<u8> = vector["input"].as_str().unwrap().chars().map(|c| c as u8).collect();
+    let mut sizes = Vec::new();
+    for split in ["whole", "byte", "random&seed=7"] {
+        let target = format!("/vectors/leading%20byte%20order%20mark?split={split}");
+        let mut stream = TcpStream::connect(program.word("LISTENING").trim_start_matches("http://")).unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\n\r\n").unwrap();
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).unwrap();
+        let at = reply.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+        let (mut rest, mut body, mut chunks) = (&reply[at..], Vec::<u8>::new(), 0);
+        loop {
+            let line = rest.iter().position(|b| *b == b'\r').unwrap();
+            let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+            if size == 0 {
+                break;
+            }
+            body.extend(&rest[line + 2..line + 2 + size]);
+            rest = &rest[line + 2 + size + 2..];
+            chunks += 1;
+        }
+        assert_eq!(body, input, "{split}");
+        sizes.push(chunks);
+    }
+    assert!(sizes[0] == 1 && sizes[1] == input.len() && sizes[2] >= 1, "{sizes:?}");
+    assert!(program.get("/vectors/none").starts_with("HTTP/1.1 404 "));
+}

@@ -67,6 +67,9 @@ mod event;
 mod handle;
 mod header;
 mod http;
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub mod internals;
 mod interrupt;
 mod net;
 mod parser;

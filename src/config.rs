@@ -437,11 +437,6 @@ impl Config {
         self.method.as_deref().unwrap_or(if self.body.is_some() { "POST" } else { "GET" })
     }
 
-    pub(crate) fn effective_response_timeout(&self) -> Option<Duration> {
-        let default = (self.effective_method() == "GET").then_some(Duration::from_secs(60));
-        self.response_timeout.unwrap_or(default)
-    }
-
     fn checked(&mut self, set: impl FnOnce(&mut Config) -> Result<(), ConfigError>) -> Result<&mut Self, ConfigError> {
         match set(self) {
             Ok(()) => Ok(self),

@@ -31,7 +31,7 @@ fn defaults() {
     assert_eq!(config.headers.iter().count(), 0);
     assert_eq!((config.body.as_deref(), config.last_event_id.as_str()), (None, ""));
     assert_eq!(config.connect_timeout, Some(10 * SECOND));
-    assert_eq!(config.effective_response_timeout(), Some(60 * SECOND));
+    assert_eq!(config.response_timeout, None, "by the method");
     assert_eq!((config.idle_timeout, config.keepalive), (None, Some(120 * SECOND)));
     assert_eq!((config.retry_first, config.retry_max, config.max_retries), (SECOND, 30 * SECOND, u32::MAX));
     assert_eq!(config.reconnect, ReconnectMode::Auto);
@@ -81,9 +81,7 @@ fn methods() {
     }
     let mut config = config();
     assert_eq!(config.set_body(b"").unwrap().effective_method(), "POST");
-    assert_eq!(config.effective_response_timeout(), None);
     assert_eq!(config.set_method("GET").unwrap().effective_method(), "GET");
-    assert_eq!(config.effective_response_timeout(), Some(60 * SECOND));
 }
 
 #[test]
@@ -92,7 +90,7 @@ fn timeouts() {
     type Get = fn(&Config) -> Option<Duration>;
     let table: [(Set, Get); 3] = [
         (Config::set_connect_timeout, |c| c.connect_timeout),
-        (Config::set_response_timeout, Config::effective_response_timeout),
+        (Config::set_response_timeout, |c| c.response_timeout.unwrap()),
         (Config::set_idle_timeout, |c| c.idle_timeout),
     ];
     for (set, get) in table {

@@ -92,6 +92,7 @@ impl Headers {
         Ok(())
     }
 
+    #[cfg(test)]
     pub(crate) fn get(&self, name: &str) -> Option<&Header> {
         self.position(name).map(|at| &self.list[at])
     }

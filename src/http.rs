@@ -201,7 +201,7 @@ impl<'a> Call<'a> {
     }
 
     fn settings(&self) -> ureq::config::Config {
-        let timeout = self.config.response_timeout.unwrap_or_else(|| match self.method {
+        let timeout = self.config.response_timeout.unwrap_or(match self.method {
             Method::GET => Some(RESPONSE_TIMEOUT_OF_GET),
             _ => None,
         });
@@ -230,6 +230,10 @@ impl<'a> Call<'a> {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
         const AGENT: &str = concat!("libeventsource/", env!("CARGO_PKG_VERSION"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(AGENT));
+        if self.url.host().contains('%') {
+            // The zone of an IPv6 address means nothing to the server.
+            headers.insert(header::HOST, HeaderValue::from_str(&self.url.host_header())?);
+        }
         if !self.last_event_id.is_empty() {
             let id = HeaderValue::from_bytes(self.last_event_id.as_bytes())?;
             headers.insert(HeaderName::from_static("last-event-id"), id);

@@ -64,6 +64,8 @@ mod control;
 mod drive;
 mod error;
 mod event;
+#[cfg(feature = "capi")]
+mod ffi;
 mod handle;
 mod header;
 mod http;

@@ -303,6 +303,9 @@ fn ipv6_and_names() {
         server.on("/s", Script::sse().stall());
         story_until(driver, &fast(&server.url("/s")), Kind::Open, 1);
         assert_eq!(server.requests()[0].header("host"), Some(format!("[::1]:{}", server.port())));
+        // A zone is for this machine only. `lo` has the number 1 on Linux.
+        story_until(driver, &fast(&server.url("/s").replace("::1", "::1%251")), Kind::Open, 1);
+        assert_eq!(server.requests()[1].header("host"), Some(format!("[::1]:{}", server.port())));
         let server = Server::start();
         server.on("/s", Script::sse().stall());
         story_until(driver, &fast(&server.url_by_name("/s")), Kind::Open, 1);

@@ -225,7 +225,8 @@ impl Session {
             hook(event, &own);
             let _ = tell.send(Seen::of(event));
         };
-        let thread = std::thread::spawn(move || drive(driver, source, deliver));
+        let work = prepare(driver, source, deliver);
+        let thread = std::thread::spawn(work);
         Session { handle, events, history: Vec::new(), thread: Some(thread) }
     }
 
@@ -326,7 +327,12 @@ pub fn follow_until(driver: Driver, config: &Config, kind: Kind, n: usize) -> Ve
     })
 }
 
-fn drive(driver: Driver, mut source: EventSource, mut deliver: impl FnMut(&Event<'_>) + Send + 'static) {
+/// What the session's thread will do. Callbacks are registered, and a worker started, before this returns.
+fn prepare(
+    driver: Driver,
+    mut source: EventSource,
+    mut deliver: impl FnMut(&Event<'_>) + Send + 'static,
+) -> Box<dyn FnOnce() + Send> {
     match driver {
         Driver::Start => {
             let (over, until_over) = mpsc::channel();
@@ -338,18 +344,22 @@ fn drive(driver: Driver, mut source: EventSource, mut deliver: impl FnMut(&Event
                 })
                 .unwrap();
             source.start().unwrap();
-            // The callback is dropped after CLOSE: only then is the last event told.
-            let _ = until_over.recv();
-            assert_eq!(source.start(), Err(CallError::Closed));
-            source.free();
+            Box::new(move || {
+                // The callback is dropped after CLOSE: only then is the last event told.
+                let _ = until_over.recv();
+                assert_eq!(source.start(), Err(CallError::Closed));
+                source.free();
+            })
         }
         Driver::Run => {
             source.on(None, None, deliver).unwrap();
-            source.run().unwrap();
-            assert_eq!(source.run(), Err(CallError::Closed));
-            source.free();
+            Box::new(move || {
+                source.run().unwrap();
+                assert_eq!(source.run(), Err(CallError::Closed));
+                source.free();
+            })
         }
-        Driver::Next => {
+        Driver::Next => Box::new(move || {
             loop {
                 match source.next() {
                     Ok(event) => deliver(&event),
@@ -357,24 +367,26 @@ fn drive(driver: Driver, mut source: EventSource, mut deliver: impl FnMut(&Event
                 }
             }
             assert_eq!(source.next().map(|_| ()), Err(CallError::Closed), "CLOSED for good");
-        }
+        }),
         Driver::Polled => {
             let (wake, woken) = mpsc::channel();
             source.start_polled(move || wake.send(()).unwrap()).unwrap();
-            'polling: while woken.recv().is_ok() {
-                loop {
-                    match source.poll() {
-                        Ok(Some(event)) => deliver(&event),
-                        Ok(None) => break,
-                        Err(error) => {
-                            assert_eq!(error, CallError::Closed);
-                            break 'polling;
+            Box::new(move || {
+                'polling: while woken.recv().is_ok() {
+                    loop {
+                        match source.poll() {
+                            Ok(Some(event)) => deliver(&event),
+                            Ok(None) => break,
+                            Err(error) => {
+                                assert_eq!(error, CallError::Closed);
+                                break 'polling;
+                            }
                         }
                     }
                 }
-            }
-            source.free();
-            assert_eq!(woken.try_iter().count(), 0, "wake was called without an AGAIN before");
+                source.free();
+                assert_eq!(woken.try_iter().count(), 0, "wake was called without an AGAIN before");
+            })
         }
     }
 }

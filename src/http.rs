@@ -12,7 +12,7 @@ use crate::control::Target;
 use crate::error::{ErrorKind, Failure};
 use crate::event::Head;
 use crate::interrupt::Interrupt;
-use crate::net::{Connector, End, Network, NoResolver, Wire};
+use crate::net::{End, Network, NoResolver, Wire};
 
 use crate::text::TextBuf;
 use crate::url::Url;
@@ -175,13 +175,18 @@ impl<'a> Call<'a> {
     }
 
     /// Sends the request and waits for the response's head.
+    #[inline(never)]
     fn ask(&mut self) -> Result<Hop, Box<Refusal>> {
-        let wire = Wire::new();
-        let connector = Connector::new(self.network.clone(), self.interrupt.clone(), wire.clone());
-        let agent = Agent::with_parts(self.settings(), connector, NoResolver);
         let request = self.request().map_err(|error| {
             self.refusal(ErrorKind::Internal, format!("the request cannot be put together: {error}"), None)
         })?;
+        let wire = Wire::new();
+        let connector = self.network.open(&self.url, self.interrupt, &wire).map_err(|failure| {
+            let mut refusal = self.refusal(failure.kind, failure.message, None);
+            refusal.status = wire.proxy_status();
+            refusal
+        })?;
+        let agent = Agent::with_parts(self.settings(), connector, NoResolver);
         let response = match self.body {
             Some(body) => agent.run(request.map(|()| body)),
             None if self.method == Method::POST || self.method == Method::PUT || self.method == Method::PATCH => {
@@ -192,14 +197,13 @@ impl<'a> Call<'a> {
         self.wrote |= wire.wrote();
         let response = response.map_err(|error| {
             let failure = wire.failure().unwrap_or_else(|| not_http(error));
-            let mut refusal = self.refusal(failure.kind, failure.message, None);
-            refusal.status = wire.proxy_status();
-            refusal
+            self.refusal(failure.kind, failure.message, None)
         })?;
         wire.head_done(self.config.idle_timeout);
         Ok(Hop { head: head_of(&response), response, wire })
     }
 
+    #[inline(never)]
     fn settings(&self) -> ureq::config::Config {
         let timeout = self.config.response_timeout.unwrap_or(match self.method {
             Method::GET => Some(RESPONSE_TIMEOUT_OF_GET),
@@ -220,6 +224,7 @@ impl<'a> Call<'a> {
             .build()
     }
 
+    #[inline(never)]
     fn request(&self) -> Result<Request<()>, ureq::http::Error> {
         let mut request = Request::builder().method(self.method.clone()).uri(self.url.request_uri()).body(())?;
         let headers = request.headers_mut();
@@ -260,6 +265,7 @@ impl<'a> Call<'a> {
     }
 
     /// Where a redirect leads, or why it leads nowhere.
+    #[inline(never)]
     fn follow(&self, hop: &Hop) -> Result<Url, (ErrorKind, String)> {
         let status = hop.head.status;
         let Some(location) = hop.response.headers().get(header::LOCATION) else {
@@ -285,6 +291,7 @@ impl<'a> Call<'a> {
     }
 
     /// A response that is no redirect: does it open a stream?
+    #[inline(never)]
     fn judge(&self, hop: Hop) -> Result<(Box<Opened>, Connection), Box<Refusal>> {
         let status = hop.head.status;
         if status != 200 {
@@ -333,6 +340,7 @@ impl<'a> Call<'a> {
     }
 }
 
+#[inline(never)]
 fn head_of(response: &Response<Body>) -> Head {
     let headers = response.headers().iter();
     Head {

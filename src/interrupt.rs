@@ -43,7 +43,7 @@ struct Slot {
 
 impl Interrupt {
     pub(crate) fn new() -> Arc<Interrupt> {
-        let (alive, fired) = bounded(1);
+        let (alive, fired) = bounded(0);
         Arc::new(Interrupt {
             over: AtomicBool::new(false),
             fired,

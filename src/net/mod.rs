@@ -30,6 +30,7 @@ use crate::proxy_url::ProxyUrl;
 use crate::url::Url;
 use dns::Lookups;
 use socket::Socket;
+use tls::Session;
 use transport::Transport;
 pub(crate) use wire::{End, Wire};
 
@@ -58,6 +59,51 @@ impl Network {
         }
     }
 
+    /// Connects to the server of `url`, up to where the request may be sent.
+    #[inline(never)]
+    pub(crate) fn open(&self, url: &Url, interrupt: &Arc<Interrupt>, wire: &Arc<Wire>) -> Result<Connector, Failure> {
+        match self.reach(url, interrupt, wire) {
+            Ok((socket, session)) => {
+                let transport = Transport::new(socket, session, interrupt.clone(), wire.clone());
+                Ok(Connector(Mutex::new(Some(transport))))
+            }
+            Err(Stop::Failed(failure)) => Err(failure),
+            Err(Stop::Interrupted) => Err(Failure::new(ErrorKind::Io, "interrupted")),
+            Err(Stop::TimedOut) => {
+                let limit = self.connect_timeout.unwrap_or_default();
+                let message = format!("no connection to {} within {limit:?}", url.host());
+                Err(Failure::new(ErrorKind::TimedOut, message))
+            }
+        }
+    }
+
+    fn reach(&self, url: &Url, interrupt: &Interrupt, wire: &Wire) -> Result<(Socket, Option<Session>), Stop> {
+        let deadline = self.connect_timeout.map_or(Deadline::never(), Deadline::after);
+        // Before the network is touched: without trust there is no point in a connection.
+        let tls = if url.is_https() { Some(self.tls().map_err(Stop::Failed)?) } else { None };
+        let mut socket = match self.proxy_for(url) {
+            None => self.dial(url.host(), url.port(), deadline, interrupt)?,
+            Some(proxy) => {
+                let dialled = self.dial(&proxy.host, proxy.port, deadline, interrupt);
+                let mut socket = dialled.map_err(proxy::unreachable)?;
+                proxy::tunnel(proxy, (url.host(), url.port()), &mut socket, deadline, interrupt, wire)?;
+                socket
+            }
+        };
+        let session = match tls {
+            Some(config) => Some(tls::handshake(config, url.host(), &mut socket, deadline, interrupt)?),
+            None => None,
+        };
+        Ok((socket, session))
+    }
+
+    fn dial(&self, host: &str, port: u16, deadline: Deadline, interrupt: &Interrupt) -> Result<Socket, Stop> {
+        let addresses = self.lookups.look_up(host, port, deadline, interrupt)?;
+        let stream = Arc::new(tcp::connect(&addresses, self.keepalive, deadline, interrupt)?);
+        interrupt.watch(&stream).map_err(|_| Stop::Interrupted)?;
+        Ok(Socket::new(stream))
+    }
+
     fn proxy_for(&self, url: &Url) -> Option<&ProxyUrl> {
         match &self.proxy {
             Proxy::None => None,
@@ -76,68 +122,19 @@ impl Network {
     }
 }
 
-/// Makes one attempt's connections. ureq calls it once a request.
-pub(crate) struct Connector {
-    network: Arc<Network>,
-    interrupt: Arc<Interrupt>,
-    wire: Arc<Wire>,
-}
-
-impl Connector {
-    pub(crate) fn new(network: Arc<Network>, interrupt: Arc<Interrupt>, wire: Arc<Wire>) -> Connector {
-        Connector { network, interrupt, wire }
-    }
-
-    fn open(&self, url: &Url) -> Result<Transport, Stop> {
-        let network = &*self.network;
-        let deadline = network.connect_timeout.map_or(Deadline::never(), Deadline::after);
-        // Before the network is touched: without trust there is no point in a connection.
-        let tls = if url.is_https() { Some(network.tls().map_err(Stop::Failed)?) } else { None };
-        let mut socket = match network.proxy_for(url) {
-            None => self.dial(url.host(), url.port(), deadline)?,
-            Some(proxy) => {
-                let mut socket = self.dial(&proxy.host, proxy.port, deadline).map_err(proxy::unreachable)?;
-                let target = (url.host(), url.port());
-                proxy::tunnel(proxy, target, &mut socket, deadline, &self.interrupt, &self.wire)?;
-                socket
-            }
-        };
-        let session = match tls {
-            Some(config) => Some(tls::handshake(config, url.host(), &mut socket, deadline, &self.interrupt)?),
-            None => None,
-        };
-        Ok(Transport::new(socket, session, self.interrupt.clone(), self.wire.clone()))
-    }
-
-    fn dial(&self, host: &str, port: u16, deadline: Deadline) -> Result<Socket, Stop> {
-        let addresses = self.network.lookups.look_up(host, port, deadline, &self.interrupt)?;
-        let stream = Arc::new(tcp::connect(&addresses, self.network.keepalive, deadline, &self.interrupt)?);
-        self.interrupt.watch(&stream).map_err(|_| Stop::Interrupted)?;
-        Ok(Socket::new(stream))
-    }
-}
+/// A connection that stands, for ureq to take. It is made before ureq is called and not by it, so that a handshake's
+/// frames do not lie on top of ureq's: a stack keeps the memory that it ever used, for as long as the stream runs.
+pub(crate) struct Connector(Mutex<Option<Transport>>);
 
 impl UreqConnector for Connector {
     type Out = Transport;
 
-    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Transport>, ureq::Error> {
-        // Ours made it; parsed again, since ureq shows it in parts that say less.
-        let url = Url::parse(&details.uri.to_string())
-            .map_err(|error| self.wire.fail(Failure::new(ErrorKind::Internal, error.to_string())))?;
-        self.open(&url).map(Some).map_err(|stop| {
-            self.wire.fail(match stop {
-                Stop::Failed(failure) => failure,
-                Stop::Interrupted => Failure::new(ErrorKind::Io, "interrupted"),
-                Stop::TimedOut => {
-                    let limit = self.network.connect_timeout.unwrap_or_default();
-                    Failure::new(ErrorKind::TimedOut, format!("no connection to {} within {limit:?}", url.host()))
-                }
-            })
-        })
+    fn connect(&self, _: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Transport>, ureq::Error> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 }
 
-/// Gives ureq no address: the Connector looks names up itself, where that can be interrupted.
+/// Gives ureq no address: the connection stands already.
 #[derive(Debug)]
 pub(crate) struct NoResolver;
 
@@ -152,7 +149,6 @@ impl Resolver for NoResolver {
     }
 }
 
-// Neither has anything in it that a log should show.
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Connector")

@@ -106,7 +106,9 @@ impl Attempt {
         Attempt::new(|_| {})
     }
 
-    fn agent(&self, configure: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Agent {
+    fn agent(&self, url: &str, configure: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Result<Agent, ureq::Error> {
+        let connector = self.network.open(&Url::parse(url).unwrap(), &self.interrupt, &self.wire);
+        let connector = connector.map_err(|failure| self.wire.fail(failure))?;
         let config = Agent::config_builder()
             .proxy(None)
             .max_redirects(0)
@@ -115,12 +117,11 @@ impl Attempt {
             .user_agent("")
             .accept("")
             .accept_encoding("");
-        let connector = Connector::new(self.network.clone(), self.interrupt.clone(), self.wire.clone());
-        Agent::with_parts(configure(config).build(), connector, NoResolver)
+        Ok(Agent::with_parts(configure(config).build(), connector, NoResolver))
     }
 
     pub(crate) fn get(&self, url: &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let response = self.agent(|config| config).get(url).call()?;
+        let response = self.agent(url, |config| config)?.get(url).call()?;
         self.wire.head_done(None);
         Ok(response)
     }
@@ -246,7 +247,7 @@ fn requests_of_any_size_are_sent_whole() {
         stream.write_all(OK).unwrap();
     });
     let attempt = Attempt::plain();
-    let agent = attempt.agent(|config| config);
+    let agent = attempt.agent(&server.url(), |config| config).unwrap();
     agent.post(server.url()).header("x-long", "h".repeat(15_000)).send(&vec![b'b'; 1_000_000][..]).unwrap();
     server.join();
 }
@@ -282,7 +283,8 @@ fn response_timeouts_and_deadlines_end_reads() {
     };
     let server = silent();
     let attempt = Attempt::plain();
-    let agent = attempt.agent(|config| config.timeout_recv_response(Some(Duration::from_millis(30))));
+    let agent =
+        attempt.agent(&server.url(), |config| config.timeout_recv_response(Some(Duration::from_millis(30)))).unwrap();
     agent.get(server.url()).call().unwrap_err();
     assert_eq!(attempt.failure(), (ErrorKind::TimedOut, "the server did not answer in time".into()));
     server.join();

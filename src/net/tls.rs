@@ -18,6 +18,9 @@ use crate::interrupt::Interrupt;
 /// Servers whose sessions a source remembers: its own and one it is redirected to. rustls counts eight a server.
 const SESSIONS: usize = 2 * 8;
 
+/// The TLS side of a connection. On the heap: it is moved about, and large.
+pub(super) type Session = Box<ClientConnection>;
+
 /// Ours alone: a default for the process would be the host program's business.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> =
@@ -44,7 +47,7 @@ pub(super) fn configure(options: &TlsOptions) -> Result<Arc<ClientConfig>, Failu
     Ok(Arc::new(config))
 }
 
-/// Shakes hands with `host`. In a frame of its own: the stack of a connection that idles does not keep it.
+/// Shakes hands with `host`.
 #[inline(never)]
 pub(super) fn handshake(
     config: Arc<ClientConfig>,
@@ -52,15 +55,9 @@ pub(super) fn handshake(
     socket: &mut Socket,
     deadline: Deadline,
     interrupt: &Interrupt,
-) -> Result<Box<ClientConnection>, Stop> {
+) -> Result<Session, Stop> {
     let failed = |words: String| Stop::Failed(Failure::new(ErrorKind::Tls, words));
-    // The zone of an IPv6 address is ours, no part of the server's name.
-    let name = host.split('%').next().unwrap_or(host);
-    let name = ServerName::try_from(name.to_owned())
-        .map_err(|_| failed(format!("{host} is not a name that a certificate can be valid for")))?;
-    let mut session = ClientConnection::new(config, name)
-        .map(Box::new)
-        .map_err(|error| failed(format!("TLS cannot be set up: {error}")))?;
+    let mut session = begin(config, host).map_err(failed)?;
     while session.is_handshaking() {
         match session.complete_io(&mut socket.until(deadline)) {
             Ok(_) => {}
@@ -76,6 +73,19 @@ pub(super) fn handshake(
         }
     }
     Ok(session)
+}
+
+/// In a frame of its own, which is large: it does not lie under that of the certificates' verification.
+#[inline(never)]
+fn begin(config: Arc<ClientConfig>, host: &str) -> Result<Session, String> {
+    // The zone of an IPv6 address is ours, no part of the server's name.
+    let name = host.split('%').next().unwrap_or(host);
+    let name = ServerName::try_from(name.to_owned())
+        .map_err(|_| format!("{host} is not a name that a certificate can be valid for"))?;
+    match ClientConnection::new(config, name) {
+        Ok(session) => Ok(Box::new(session)),
+        Err(error) => Err(format!("TLS cannot be set up: {error}")),
+    }
 }
 
 pub(super) fn to_io(error: Error) -> io::Error {

@@ -9,7 +9,8 @@ use ureq::unversioned::transport::{Buffers as UreqBuffers, NextTimeout, Transpor
 
 use super::buffers::Buffers;
 use super::socket::Socket;
-use super::{Deadline, End, Wire, tls};
+use super::tls::{self, Session};
+use super::{Deadline, End, Wire};
 use crate::error::{ErrorKind, Failure};
 use crate::interrupt::Interrupt;
 
@@ -18,7 +19,7 @@ const HEAD: usize = 64 * 1024;
 
 pub(crate) struct Transport {
     socket: Socket,
-    session: Option<Box<ClientConnection>>,
+    session: Option<Session>,
     buffers: Buffers,
     interrupt: Arc<Interrupt>,
     wire: Arc<Wire>,
@@ -50,7 +51,7 @@ impl Limits {
 impl Transport {
     pub(crate) fn new(
         socket: Socket,
-        session: Option<Box<ClientConnection>>,
+        session: Option<Session>,
         interrupt: Arc<Interrupt>,
         wire: Arc<Wire>,
     ) -> Transport {

@@ -1,6 +1,10 @@
-//! The parser by itself, for tests/bench and tests/fuzz. No part of the API.
+//! Inner parts by themselves, for tests/bench and tests/fuzz. No part of the API.
 
+use std::time::{Duration, SystemTime};
+
+use crate::backoff;
 use crate::parser::{self, Item};
+use crate::url::Url;
 
 /// Bytes in, events out.
 pub struct Parser(parser::Parser);
@@ -52,4 +56,14 @@ impl Parser {
             }
         }
     }
+}
+
+/// Where a redirect from `base` to `location` leads, as it is sent; `None` where it leads nowhere.
+pub fn join(base: &str, location: &[u8]) -> Option<String> {
+    Url::parse(base).ok()?.join(location).ok().map(|url| url.request_uri().to_owned())
+}
+
+/// What a `Retry-After` header asks for.
+pub fn retry_after(value: &str) -> Option<Duration> {
+    backoff::retry_after(value, SystemTime::UNIX_EPOCH)
 }

@@ -111,11 +111,6 @@ impl Source {
         }
     }
 
-    /// The epoch that the machine has caught up with.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
     /// What comes next. Ends the loan of the last event.
     #[inline]
     pub(crate) fn step(&mut self) -> Step {

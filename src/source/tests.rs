@@ -73,7 +73,7 @@ impl Bench {
         }
     }
     fn done(&mut self, outcome: Outcome) {
-        let epoch = self.source.epoch();
+        let epoch = self.source.epoch;
         self.source.complete(epoch, outcome);
     }
     fn pass(&self, ms: u64) {
@@ -317,7 +317,7 @@ fn results_of_an_old_epoch_leave_no_trace() {
     let mut b = bench(|_| {});
     b.kind();
     b.work();
-    let old = b.source.epoch();
+    let old = b.source.epoch;
     b.control.reconnect().unwrap();
     b.source.complete(
         old,

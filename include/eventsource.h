@@ -198,6 +198,33 @@ typedef enum {
   EVENTSOURCE_ERROR_INTERNAL = 14,
 } eventsource_error;
 
+// When a source connects again.
+typedef enum {
+  // GET always. Other methods, which may cost money when repeated, only while the server has done nothing: no byte of
+  // the request was written, or it answered 425, 429 or 503.
+  EVENTSOURCE_RECONNECT_AUTO = 0,
+  // Every method as GET.
+  EVENTSOURCE_RECONNECT_ALWAYS = 1,
+  // Never: one request, whatever becomes of it.
+  EVENTSOURCE_RECONNECT_NEVER = 2,
+} eventsource_reconnect_mode;
+
+// How much is logged: this and all above it.
+typedef enum {
+  // Nothing.
+  EVENTSOURCE_LOG_OFF = 0,
+  // What should not happen.
+  EVENTSOURCE_LOG_ERROR = 1,
+  // What may be a mistake.
+  EVENTSOURCE_LOG_WARN = 2,
+  // Connections made and lost.
+  EVENTSOURCE_LOG_INFO = 3,
+  // What is needed to find a fault.
+  EVENTSOURCE_LOG_DEBUG = 4,
+  // Reserved: release builds write nothing at this level.
+  EVENTSOURCE_LOG_TRACE = 5,
+} eventsource_log_level;
+
 // A stream that connects again until it is closed. Functions that take it const may be called from any thread at any time
 // until it is freed; the others belong to one thread at a time, and those that can see an overlap answer BUSY.
 typedef struct eventsource eventsource;

@@ -9,6 +9,7 @@ mod pull;
 
 use std::cell::Cell;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
@@ -35,6 +36,8 @@ use pull::Pull;
 pub struct EventSource {
     handle: Handle,
     mode: Mutex<Mode>,
+    /// Somebody has called for the end; `start_polled` looks, since its wake may be called before it returns.
+    ending: AtomicBool,
 }
 
 enum Mode {
@@ -60,7 +63,7 @@ impl EventSource {
         }
         let control = Arc::new(Control::new(config));
         let handle = Handle { config: Arc::new(config.clone()), control };
-        Ok(EventSource { handle, mode: Mutex::new(Mode::New(Vec::new())) })
+        Ok(EventSource { handle, mode: Mutex::new(Mode::New(Vec::new())), ending: AtomicBool::new(false) })
     }
 
     /// The calls that may be made from any thread.
@@ -95,14 +98,17 @@ impl EventSource {
             Ok(mode) => mode,
             Err(error) => return refused(error, registration),
         };
-        match &mut *mode {
-            _ if self.control.is_closed() || self.control.is_over() => refused(CallError::Closed, registration),
+        let error = match &mut *mode {
+            _ if self.control.is_closed() || self.control.is_over() => CallError::Closed,
             Mode::New(registrations) => {
                 registrations.push(registration);
-                Ok(())
+                return Ok(());
             }
-            _ => refused(CallError::Busy, registration),
-        }
+            _ => CallError::Busy,
+        };
+        // The callback's destructor may end the source.
+        drop(mode);
+        refused(error, registration)
     }
 
     /// Delivers events to the callbacks on a thread of the library's.
@@ -200,6 +206,12 @@ impl EventSource {
             _ => return Err(CallError::Busy),
         }
         *mode = Mode::Polled(Box::new(Polled::start(&self.handle, wake)?));
+        drop(mode);
+        // Pairs with the one in `end`: either it finds the lock free, or this finds that it was called.
+        fence(Ordering::SeqCst);
+        if self.ending.load(Ordering::Relaxed) {
+            self.end(false);
+        }
         Ok(())
     }
 
@@ -244,11 +256,14 @@ impl EventSource {
     pub(crate) fn end(&self, wait: bool) {
         // Closed already is fine.
         let _ = self.control.close();
+        self.ending.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
         let mode = {
             let mut mode = match self.mode.try_lock() {
                 Ok(mode) => mode,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                // Somebody is inside next or poll, which the caller should have waited for. Having been closed, they return.
+                // Somebody is inside `start` or `start_polled`, which see to the rest themselves; or in next or poll, which the
+                // caller should have waited for. Having been closed, they return.
                 Err(TryLockError::WouldBlock) if is_in_callback() => return,
                 Err(TryLockError::WouldBlock) => self.mode.lock().unwrap_or_else(PoisonError::into_inner),
             };

@@ -1,0 +1,229 @@
+//! The C boundary from C's side: the header, the libraries, and the programs of `tests/c` under ASan and UBSan.
+#![cfg(feature = "capi")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use eventsource_test_server::{BlackHole, Script, Server};
+
+const HEADER: &str = include_str!("../include/eventsource.h");
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+
+/// A library of this very build; it lies beside the test program.
+fn library(name: &str) -> PathBuf {
+    let path = std::env::current_exe().unwrap().with_file_name(name);
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
+
+fn output(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+fn succeed(command: &mut Command) -> String {
+    let output = output(command);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{stdout}{stderr}", output.status);
+    stdout.into_owned()
+}
+
+/// Compiles a program of `tests/c` and links it with the static library, all under the sanitizers.
+fn build(name: &str, sources: &[&str]) -> PathBuf {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{name}"));
+    let is_cpp = sources.iter().any(|source| source.ends_with(".cpp"));
+    let (compiler, standard) = if is_cpp { ("c++", "-std=c++17") } else { ("cc", "-std=c11") };
+    let mut command = Command::new(compiler);
+    command.args(STRICT).args([standard, "-g", "-O1", "-D_DEFAULT_SOURCE"]);
+    command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]);
+    command.arg(format!("-I{ROOT}/include")).args(sources.iter().map(|source| format!("{ROOT}/tests/c/{source}")));
+    command.arg(library("libeventsource.a")).args(["-lpthread", "-ldl", "-lm", "-o"]).arg(&program);
+    succeed(&mut command);
+    program
+}
+
+/// The command for a built program; its time is limited so that a hang is a failure.
+fn run(program: &Path) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--signal=ABRT", "120"]).arg(program);
+    command.env("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99:strict_string_checks=1");
+    command.env("UBSAN_OPTIONS", "print_stacktrace=1:exitcode=98");
+    command.env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// What the programs stream from.
+fn server() -> Server {
+    let server = Server::start();
+    server.handle("/once", |request, connection| match request.header("last-event-id") {
+        Some(_) => connection.run(&Script::empty(204).fin()),
+        None => connection.run(&Script::events(": hello\n\nid: 1\ndata: first\n\n")),
+    });
+    server.on("/silent", Script::new().stall());
+    server.on("/stall", Script::sse().body("data: first\n\n").stall());
+    server.on("/busy", Script::empty(503).fin());
+    server.on("/flood", Script::sse().endless("data: again and again\n\n", 1 << 40));
+    server
+}
+
+// ---- the header ----
+
+#[test]
+fn the_checked_in_header_is_what_the_build_makes() {
+    let made = fs::read_to_string(concat!(env!("OUT_DIR"), "/eventsource.h")).unwrap();
+    assert!(made == HEADER, "include/eventsource.h is stale: cargo build in a checkout writes it anew");
+}
+
+#[test]
+fn the_header_compiles_alone_in_every_standard() {
+    let compile = |compiler: &str, language: &str, standard: &str| {
+        let mut command = Command::new(compiler);
+        command.args(STRICT).args(["-fsyntax-only", "-x", language, standard]);
+        succeed(command.arg(format!("{ROOT}/include/eventsource.h")));
+    };
+    for standard in ["-std=c99", "-std=c11", "-std=c17", "-std=c2x"] {
+        compile("cc", "c", standard);
+    }
+    compile("c++", "c++", "-std=c++17");
+}
+
+/// The value of a macro.
+fn macro_of(name: &str) -> &'static str {
+    let line = HEADER.lines().find_map(|line| line.strip_prefix("#define ")?.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name}"))
+}
+
+#[test]
+fn the_version_macros_are_cargos() {
+    let manifest = fs::read_to_string(format!("{ROOT}/Cargo.toml")).unwrap();
+    let version = manifest.lines().find_map(|line| line.strip_prefix("version = ")).unwrap();
+    assert_eq!(macro_of("EVENTSOURCE_VERSION"), version);
+    let parts = ["MAJOR", "MINOR", "PATCH"].map(|part| macro_of(&format!("EVENTSOURCE_VERSION_{part}")));
+    assert_eq!(format!("\"{}\"", parts.join(".")), version);
+    // null.c compares the number and the text with the library's.
+}
+
+/// The functions that the header declares.
+fn declared() -> Vec<String> {
+    let mut names: Vec<String> = HEADER
+        .lines()
+        .filter(|line| !line.starts_with("//") && !line.starts_with("typedef") && !line.starts_with(['#', ' ']))
+        .filter_map(|line| Some(line.split_once('(')?.0.rsplit([' ', '*']).next()?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_shared_library_exports_what_the_header_declares_and_nothing_else() {
+    let mut nm = Command::new("nm");
+    let symbols = succeed(nm.args(["--dynamic", "--defined-only", "--format=posix"]).arg(library("libeventsource.so")));
+    let mut exported: Vec<String> =
+        symbols.lines().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect();
+    exported.sort();
+    assert_eq!(exported, declared());
+    assert!(exported.len() >= 64 && exported.iter().all(|name| name.starts_with("eventsource_")), "{exported:?}");
+}
+
+#[test]
+fn every_function_is_tried_with_null() {
+    let program = fs::read_to_string(format!("{ROOT}/tests/c/null.c")).unwrap();
+    let forgotten: Vec<_> = declared().into_iter().filter(|name| !program.contains(&format!("{name}("))).collect();
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+}
+
+/// The example in the header's comment is a program, and it ends with the stream.
+#[test]
+fn the_headers_example_compiles_and_runs() {
+    let example: String =
+        HEADER.lines().filter_map(|line| line.strip_prefix("//     ")).map(|line| format!("{line}\n")).collect();
+    assert!(example.contains("int main") && example.ends_with("}\n"), "{example}");
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header-example.c");
+    fs::write(&source, example).unwrap();
+    let program = source.with_extension("");
+    let mut cc = Command::new("cc");
+    cc.args(STRICT).args(["-std=c11", "-fsanitize=address,undefined"]).arg(format!("-I{ROOT}/include")).arg(&source);
+    succeed(cc.arg(library("libeventsource.a")).args(["-lpthread", "-ldl", "-lm", "-o"]).arg(&program));
+    let server = Server::start();
+    let stream = Script::events("retry: 1\n\ndata: first\n\ndata: second\n\n");
+    server.on("/s", [stream, Script::empty(204).fin()].map(eventsource_test_server::Reply::from).to_vec());
+    assert_eq!(succeed(run(&program).arg(server.url("/s"))), "first\nsecond\n");
+}
+
+// ---- the programs ----
+
+#[test]
+fn the_sanitizers_are_in_the_programs() {
+    let (server, program) = (server(), build("faults", &["faults.c"]));
+    let table = [
+        ("overflow", 99, "heap-buffer-overflow"),
+        ("undefined", 98, "signed integer overflow"),
+        ("leak", 99, "LeakSanitizer"),
+        ("used after free", 99, "heap-use-after-free"),
+        ("none", 0, ""),
+    ];
+    for (fault, status, found) in table {
+        let output = output(run(&program).args([&server.url(""), fault]));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{fault}: {stderr}");
+        assert!(stderr.contains(found), "{fault}: {stderr}");
+    }
+}
+
+#[test]
+fn null_bad_text_and_absurd_numbers() {
+    succeed(&mut run(&build("null", &["null.c"])));
+}
+
+#[test]
+fn texts_with_nuls_headers_bodies_and_clones() {
+    let server = Server::start();
+    let headers = |script: Script| {
+        script.header("X-One", "first").header("X-Empty", "").header("X-Latin", b"caf\xe9").header("X-One", "second")
+    };
+    let large = "x".repeat(1_000_000);
+    let stream = format!(": com\0ment\n\nid: 7\nevent: ty\0pe\ndata: a\0b\ndata: c\0\n\nid\ndata: {large}\n\n");
+    server.on("/text", headers(Script::sse()).body(stream).stall());
+    server.on("/missing", headers(Script::status(404, "Not Found")).length(8).body("no\0thing").fin());
+    succeed(run(&build("text", &["text.c"])).arg(server.url("")));
+}
+
+#[test]
+fn sources_end_from_everywhere() {
+    let (server, hole) = (server(), BlackHole::start());
+    let hole_url = format!("http://{}", hole.address());
+    succeed(run(&build("lifecycle", &["lifecycle.c"])).args([server.url(""), hole_url]));
+    server.wait_for_open(0, Duration::from_secs(30));
+}
+
+#[test]
+fn the_log_is_replaced_while_it_is_called() {
+    let server = server();
+    succeed(run(&build("log", &["log.c"])).arg(server.url("")));
+}
+
+#[test]
+fn processes_end_while_sources_run() {
+    let (server, program) = (server(), build("exit", &["exit.c"]));
+    for round in 0..10 {
+        let how = if round % 2 == 0 { "return" } else { "exit in a callback" };
+        succeed(run(&program).args([&server.url(""), how]));
+    }
+}
+
+#[test]
+fn two_translation_units() {
+    let server = server();
+    let program = build("units", &["units.c", "units_other.c"]);
+    assert_eq!(succeed(run(&program).arg(server.url("/once"))), "1\n");
+}
+
+#[test]
+fn cpp() {
+    let server = server();
+    let program = build("plusplus", &["plusplus.cpp"]);
+    assert_eq!(succeed(run(&program).arg(server.url("/once"))), "first\n1\n");
+}

@@ -1,0 +1,28 @@
+// Mistakes that the sanitizers must find: the proof that the other programs run under them.
+#include "check.h"
+#include <limits.h>
+
+int main(int argc, char **argv) {
+  CHECK(argc == 3);
+  volatile int number = argc;
+  if (strcmp(argv[2], "overflow") == 0) {
+    volatile char *small = malloc((size_t)number);
+    small[number] = 1;
+    free((void *)small);
+  } else if (strcmp(argv[2], "undefined") == 0) {
+    number = INT_MAX;
+    number += argc;
+  } else if (strcmp(argv[2], "leak") == 0) {
+    // Memory of the library's, which the linked program's allocator accounts for.
+    config_for(argv[1], "/once");
+  } else if (strcmp(argv[2], "used after free") == 0) {
+    eventsource *source = source_for(argv[1], "/once");
+    const eventsource_event *event = NULL;
+    OK(eventsource_next(source, &event));
+    eventsource_event *kept = eventsource_event_clone(event);
+    eventsource_event_free(kept);
+    number = eventsource_event_data(kept, NULL)[0];
+    eventsource_free(source);
+  }
+  return 0;
+}

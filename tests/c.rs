@@ -200,6 +200,13 @@ fn sources_end_from_everywhere() {
 }
 
 #[test]
+fn every_call_in_every_state() {
+    let server = server();
+    server.on("/missing", Script::empty(404).fin());
+    succeed(run(&build("states", &["states.c"])).arg(server.url("")));
+}
+
+#[test]
 fn the_log_is_replaced_while_it_is_called() {
     let server = server();
     succeed(run(&build("log", &["log.c"])).arg(server.url("")));

@@ -71,7 +71,7 @@ fn url_is_checked_at_construction() {
 
 #[test]
 fn url_stays_as_given_whatever_redirects_do() {
-    // row 2
+    // row 2, row 80
     for_each_driver(|driver| {
         let server = Server::start();
         server.on("/s", Script::redirect(302, "/t?x=1"));

@@ -76,7 +76,9 @@ fn with_standard_status_every_status_but_200_is_final_after_one_request() {
     ];
     for_each_driver(|driver| {
         for status in statuses {
-            let seen = brief(driver, Script::empty(status).end(), |c| drop(c.set_standard_status(true).unwrap()));
+            let seen = brief(driver, Script::empty(status).end(), |c| {
+                c.set_standard_status(true).unwrap();
+            });
             let error = format!("error HttpStatus {status} final");
             assert_eq!(seen, ["connect", &error, &format!("close HttpStatus {status}")]);
         }

@@ -1,9 +1,10 @@
 //! One scenario through all four drivers, on a clock that takes no time; what a source yields is checked as it comes.
-#![allow(clippy::unwrap_used, clippy::panic, dead_code)] // each test file uses its part of this
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, dead_code)] // each test file uses its part of this
 
 mod grammar;
 
 use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -193,7 +194,7 @@ pub fn story(seen: &[Seen]) -> Vec<String> {
 /// A source at work in the background, seen from a test.
 pub struct Session {
     pub handle: Handle,
-    events: Receiver<Seen>,
+    events: Receiver<std::thread::Result<Seen>>,
     history: Vec<Seen>,
     thread: Option<JoinHandle<()>>,
 }
@@ -222,8 +223,9 @@ impl Session {
         let (tell, events) = mpsc::channel();
         let own = handle.clone();
         let deliver = move |event: &Event<'_>| {
-            hook(event, &own);
-            let _ = tell.send(Seen::of(event));
+            // The library catches what panics in a callback; here it is a test's assertion, and the test has to fail.
+            let hooked = catch_unwind(AssertUnwindSafe(|| hook(event, &own)));
+            let _ = tell.send(hooked.map(|()| Seen::of(event)));
         };
         let work = prepare(driver, source, deliver);
         let thread = std::thread::spawn(work);
@@ -232,7 +234,11 @@ impl Session {
 
     fn receive(&mut self) -> Option<Seen> {
         match self.events.recv_timeout(DEADLINE) {
-            Ok(seen) => {
+            Ok(Err(panic)) => {
+                println!("after {:#?}", story(&self.history));
+                resume_unwind(panic)
+            }
+            Ok(Ok(seen)) => {
                 // Waits take no time here: a source that never gets anywhere would never end either.
                 assert!(self.history.len() < MOST_EVENTS, "no end to {:#?}", story(&self.history[..20]));
                 self.history.push(seen.clone());
@@ -277,7 +283,13 @@ impl Session {
 
     /// Whether no event has come that was not looked at.
     pub fn is_quiet(&mut self) -> bool {
-        self.events.try_recv().map(|seen| self.history.push(seen)).is_err()
+        match self.events.try_recv() {
+            Ok(seen) => {
+                self.history.extend(seen.ok());
+                false
+            }
+            Err(_) => true,
+        }
     }
 
     /// Waits for CLOSE, for what comes after it (nothing), and gives the whole story.
@@ -285,7 +297,7 @@ impl Session {
         while self.receive().is_some() {}
         let thread = self.thread.take().unwrap();
         if let Err(panic) = thread.join() {
-            std::panic::resume_unwind(panic);
+            resume_unwind(panic);
         }
         let history = std::mem::take(&mut self.history);
         grammar::check(&history);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -103,8 +104,16 @@ fn resume(request: &Request, connection: &mut Connection) -> io::Result<()> {
     connection.run(&if number(request, "reset", 0)? != 0 { script.reset() } else { script.end() })
 }
 
-/// All of `tests/vectors/*.json`, read anew each time.
-fn vectors() -> io::Result<Vec<Value>> {
+/// All of `tests/vectors/*.json`, read once.
+fn vectors() -> io::Result<&'static [Value]> {
+    static ALL: OnceLock<Vec<Value>> = OnceLock::new();
+    if ALL.get().is_none() {
+        let _ = ALL.set(read_vectors()?); // who comes second has read the same
+    }
+    Ok(ALL.get().map_or(&[], Vec::as_slice))
+}
+
+fn read_vectors() -> io::Result<Vec<Value>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors");
     let mut files: Vec<_> = std::fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "json"));
@@ -121,7 +130,7 @@ fn vectors() -> io::Result<Vec<Value>> {
 /// decides on (`random`). Then the stream ends, or with `hold=1` is held open.
 fn vector(request: &Request, connection: &mut Connection) -> io::Result<()> {
     let name = percent_decode(&request.path()["/vectors/".len()..]);
-    let Some(vector) = vectors()?.into_iter().find(|v| v["name"] == name.as_str()) else {
+    let Some(vector) = vectors()?.iter().find(|v| v["name"] == name.as_str()) else {
         return plain(connection, 404, "Not Found", &format!("no vector {name:?}\n"));
     };
     let input: Vec<u8> = vector["input"].as_str().unwrap_or_default().chars().map(|c| c as u8).collect();

@@ -1,5 +1,6 @@
 //! One scenario through all four drivers, on a clock that takes no time; what a source yields is checked as it comes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, dead_code)] // each test file uses its part of this
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
+#![allow(dead_code, unused_imports)] // each test file uses its part of this
 
 mod grammar;
 

@@ -31,24 +31,47 @@ fn succeed(command: &mut Command) -> String {
     stdout.into_owned()
 }
 
-/// Compiles a program of `tests/c` and links it with the static library, all under the sanitizers.
-fn build(name: &str, sources: &[&str]) -> PathBuf {
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{name}"));
+/// What watches over a program.
+#[derive(Clone, Copy, PartialEq)]
+enum Watch {
+    Sanitizers,
+    Valgrind,
+}
+
+/// Compiles a program of `tests/c` and links it with the static library.
+fn build_for(watch: Watch, name: &str, sources: &[&str]) -> PathBuf {
+    let suffix = if watch == Watch::Valgrind { "-valgrind" } else { "" };
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{name}{suffix}"));
     let is_cpp = sources.iter().any(|source| source.ends_with(".cpp"));
     let (compiler, standard) = if is_cpp { ("c++", "-std=c++17") } else { ("cc", "-std=c11") };
     let mut command = Command::new(compiler);
     command.args(STRICT).args([standard, "-g", "-O1", "-D_DEFAULT_SOURCE"]);
-    command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]);
+    if watch == Watch::Sanitizers {
+        command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]);
+    }
     command.arg(format!("-I{ROOT}/include")).args(sources.iter().map(|source| format!("{ROOT}/tests/c/{source}")));
     command.arg(library("libeventsource.a")).args(["-lpthread", "-ldl", "-lm", "-o"]).arg(&program);
     succeed(&mut command);
     program
 }
 
+fn build(name: &str, sources: &[&str]) -> PathBuf {
+    build_for(Watch::Sanitizers, name, sources)
+}
+
 /// The command for a built program; its time is limited so that a hang is a failure.
 fn run(program: &Path) -> Command {
+    run_for(Watch::Sanitizers, program)
+}
+
+fn run_for(watch: Watch, program: &Path) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["--signal=ABRT", "120"]).arg(program);
+    command.args(["--signal=ABRT", "300"]);
+    if watch == Watch::Valgrind {
+        command.args(["valgrind", "--quiet", "--error-exitcode=97", "--leak-check=full", "--fair-sched=yes"]);
+        command.arg("--errors-for-leak-kinds=definite,indirect");
+    }
+    command.arg(program);
     command.env("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99:strict_string_checks=1");
     command.env("UBSAN_OPTIONS", "print_stacktrace=1:exitcode=98");
     command.env_remove("RUST_BACKTRACE");
@@ -178,8 +201,8 @@ fn null_bad_text_and_absurd_numbers() {
     succeed(&mut run(&build("null", &["null.c"])));
 }
 
-#[test]
-fn texts_with_nuls_headers_bodies_and_clones() {
+/// The server of text.c.
+fn text_server() -> Server {
     let server = Server::start();
     let headers = |script: Script| {
         script.header("X-One", "first").header("X-Empty", "").header("X-Latin", b"caf\xe9").header("X-One", "second")
@@ -188,6 +211,12 @@ fn texts_with_nuls_headers_bodies_and_clones() {
     let stream = format!(": com\0ment\n\nid: 7\nevent: ty\0pe\ndata: a\0b\ndata: c\0\n\nid\ndata: {large}\n\n");
     server.on("/text", headers(Script::sse()).body(stream).stall());
     server.on("/missing", headers(Script::status(404, "Not Found")).length(8).body("no\0thing").fin());
+    server
+}
+
+#[test]
+fn texts_with_nuls_headers_bodies_and_clones() {
+    let server = text_server();
     succeed(run(&build("text", &["text.c"])).arg(server.url("")));
 }
 
@@ -233,4 +262,32 @@ fn cpp() {
     let server = server();
     let program = build("plusplus", &["plusplus.cpp"]);
     assert_eq!(succeed(run(&program).arg(server.url("/once"))), "first\n1\n");
+}
+
+#[test]
+#[ignore = "needs valgrind; tests/run has it and runs this"]
+fn under_valgrind() {
+    let (server, texts, hole) = (server(), text_server(), BlackHole::start());
+    server.on("/missing", Script::empty(404).fin());
+    let (url, once, hole) = (server.url(""), server.url("/once"), format!("http://{}", hole.address()));
+    let table: [(&str, &[&str], &[&str]); 7] = [
+        ("null", &["null.c"], &[]),
+        ("text", &["text.c"], &[&texts.url("")]),
+        ("units", &["units.c", "units_other.c"], &[&once]),
+        ("plusplus", &["plusplus.cpp"], &[&once]),
+        ("log", &["log.c"], &[&url]),
+        ("states", &["states.c"], &[&url]),
+        ("lifecycle", &["lifecycle.c"], &[&url, &hole]),
+    ];
+    for (name, sources, arguments) in table {
+        println!("{name}");
+        let program = build_for(Watch::Valgrind, name, sources);
+        succeed(run_for(Watch::Valgrind, &program).args(arguments));
+    }
+    // The proof that it watches.
+    let program = build_for(Watch::Valgrind, "faults", &["faults.c"]);
+    for fault in ["overflow", "leak", "used after free"] {
+        let output = output(run_for(Watch::Valgrind, &program).args([&url, fault]));
+        assert_eq!(output.status.code(), Some(97), "{fault}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }

@@ -291,3 +291,58 @@ fn under_valgrind() {
         assert_eq!(output.status.code(), Some(97), "{fault}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+// ---- a Rust program with a logger of its own ----
+
+mod host {
+    #![allow(unsafe_code)]
+    use std::ffi::{c_char, c_int, c_void};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use eventsource as _;
+
+    type LogFn = unsafe extern "C" fn(*mut c_void, c_int, *const c_char, *const c_char);
+
+    unsafe extern "C" {
+        fn eventsource_set_log(
+            max_level: c_int,
+            log: Option<LogFn>,
+            user_data: *mut c_void,
+            destroy: Option<unsafe extern "C" fn(*mut c_void)>,
+        ) -> c_int;
+    }
+
+    struct Own;
+
+    impl log::Log for Own {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+        fn log(&self, _: &log::Record<'_>) {}
+        fn flush(&self) {}
+    }
+
+    static DESTROYED: AtomicU32 = AtomicU32::new(0);
+
+    unsafe extern "C" fn never(_: *mut c_void, _: c_int, _: *const c_char, _: *const c_char) {
+        panic!("the host's logger stands");
+    }
+
+    unsafe extern "C" fn destroy(_: *mut c_void) {
+        DESTROYED.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn a_host_with_a_logger_keeps_it() {
+        log::set_logger(&Own).unwrap();
+        log::set_max_level(log::LevelFilter::Warn);
+        let (nobody, debug, busy) = (std::ptr::null_mut(), 4, -7);
+        // SAFETY: the functions are what the header asks for.
+        unsafe {
+            assert_eq!(eventsource_set_log(debug, Some(never), nobody, Some(destroy)), busy);
+            assert_eq!(DESTROYED.load(Ordering::Relaxed), 1);
+            assert_eq!(eventsource_set_log(0, None, nobody, None), 0);
+        }
+        assert_eq!(log::max_level(), log::LevelFilter::Warn, "the host's level, too");
+    }
+}

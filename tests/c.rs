@@ -73,7 +73,7 @@ fn run_for(watch: Watch, program: &Path) -> Command {
     }
     command.arg(program);
     // The library itself has no checks in it: filling what it frees makes it stumble over what it should not use any more.
-    let fill = "max_free_fill_size=1048576:free_fill_byte=0xdd:max_malloc_fill_size=1048576";
+    let fill = "max_free_fill_size=1048576:free_fill_byte=221:max_malloc_fill_size=1048576";
     let options = "detect_leaks=1:abort_on_error=0:exitcode=99:strict_string_checks=1";
     command.env("ASAN_OPTIONS", format!("{options}:{fill}"));
     command.env("UBSAN_OPTIONS", "print_stacktrace=1:exitcode=98");

@@ -20,8 +20,9 @@ int main(int argc, char **argv) {
     const eventsource_event *event = NULL;
     OK(eventsource_next(source, &event));
     eventsource_event *kept = eventsource_event_clone(event);
+    const char *text = eventsource_event_type(kept, NULL);
     eventsource_event_free(kept);
-    number = eventsource_event_data(kept, NULL)[0];
+    number = text[0];
     eventsource_free(source);
   }
   return 0;

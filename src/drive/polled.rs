@@ -202,3 +202,28 @@ impl<W: FnMut()> Serve<W> {
         read && posted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_bell_rings_once_for_each_time_it_was_armed() {
+        let bell = Bell { armed: Mutex::new(true) };
+        let rung = Arc::new(Mutex::new(0));
+        let count = rung.clone();
+        let mut wake = Owned::new(move || *count.lock().unwrap() += 1);
+        bell.ring(&mut wake);
+        bell.ring(&mut wake);
+        assert_eq!(*rung.lock().unwrap(), 1);
+        // A result that came between the look at the channel and the arming would never be rung for: it is seen now.
+        assert!(!bell.arm_unless(|| true));
+        bell.ring(&mut wake);
+        assert_eq!(*rung.lock().unwrap(), 1);
+        assert!(bell.arm_unless(|| false));
+        bell.ring(&mut wake);
+        bell.ring(&mut wake);
+        assert_eq!(*rung.lock().unwrap(), 2);
+    }
+}

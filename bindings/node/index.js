@@ -1,0 +1,5 @@
+'use strict';
+
+const { EventSource } = require('./lib/source.js');
+
+exports.EventSource = EventSource;

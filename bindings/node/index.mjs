@@ -1,0 +1,3 @@
+import source from './lib/source.js';
+
+export const { EventSource } = source;

@@ -1,0 +1,184 @@
+// Bursts: order, completeness, the time budget, back-pressure, and the vectors.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EventSource, finish, next, open, script, startServer } from './support.mjs';
+
+let server;
+before(async () => { server = await startServer(); });
+after(() => server.stop());
+
+const turn = () => new Promise(setImmediate);
+
+// Runs until the source is closed: [type, data, lastEventId] of every message, and the comments.
+async function all(url, types, init) {
+  const source = open(url, { reconnect: 'never', ...init });
+  const seen = [];
+  for (const type of new Set(types)) {
+    source.addEventListener(type, (event) => {
+      if (event instanceof MessageEvent) seen.push([event.type, event.data, event.lastEventId]);
+    });
+  }
+  source.addEventListener('comment', (event) => {
+    if (!(event instanceof MessageEvent)) seen.push(['(comment)', event.data]);
+  });
+  source.addEventListener('error', (event) => {
+    if (!(event instanceof MessageEvent)) seen.push(['(error)', event.code]);
+  });
+  await new Promise((resolve) => source.addEventListener('close', (event) => event instanceof MessageEvent || resolve()));
+  return seen;
+}
+
+describe('vectors', async () => {
+  const own = await startServer();
+  after(() => own.stop());
+  const vectors = await (await fetch(`${own.url}/vectors`)).json();
+  assert.ok(vectors.length > 50);
+  const splits = ['split=whole', 'split=byte', 'split=random&seed=1', 'split=random&seed=2'];
+  for (const vector of vectors) {
+    test(`${vector.name} (rows ${vector.rows.join(', ')})`, async () => {
+      const items = vector.items.filter(({ kind }) => kind !== 'retry');
+      const expected = items.map(({ kind, type, data, id }) =>
+        kind === 'message' ? [type, data, id] : kind === 'comment' ? ['(comment)', data] : ['(error)', 'EVENT_TOO_LARGE']);
+      const types = ['message', ...items.filter(({ kind }) => kind === 'message').map(({ type }) => type)];
+      const url = `${own.url}/vectors/${encodeURIComponent(vector.name)}`;
+      // Byte by byte only where that is not millions of chunks.
+      for (const split of vector.input.length > 100000 ? [splits[0], splits[2]] : splits) {
+        const seen = await all(`${url}?${split}`, types, { maxEventSize: vector.max_event_size });
+        // The end of the connection: of a one-shot stream it is no error.
+        assert.deepEqual(seen, expected, split);
+      }
+    });
+  }
+});
+
+test('a burst of everything: short and huge, ASCII and not, in order', async () => {
+  const texts = ['', 'a', 'é', '😀', 'x'.repeat(12), 'y'.repeat(13), 'z'.repeat(16383), 'u'.repeat(16384), 'v'.repeat(16385), 'ü'.repeat(9000),
+    'w'.repeat(200000), `${'a'.repeat(5000)}\n${'b'.repeat(5000)}`, '\0', '\ufeff', '\u2028'];
+  const expected = [];
+  let body = '';
+  let random = 12345;
+  for (let i = 0; i < 3000; i++) {
+    random = (random * 1103515245 + 12345) & 0x7fffffff;
+    const data = texts[i % 5 ? (random >> 8) % 6 : (random >> 8) % texts.length] + i;
+    const type = ['message', 'a', 'é', 'message', 'message'][(random >> 16) % 5];
+    if (random % 3 === 0) body += `id: ${i}\n`;
+    if (random % 7 === 0) { body += `: ${i}\n`; expected.push(['(comment)', ` ${i}`]); }
+    body += type === 'message' ? '' : `event: ${type}\n`;
+    body += data.split('\n').map((line) => `data: ${line}\n`).join('') + '\n';
+    expected.push([type, data, random % 3 === 0 ? String(i) : expected.findLast((e) => e.length === 3)?.[2] ?? '']);
+  }
+  // From a server of our own: the body is some 10 MB.
+  const serving = http.createServer((request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end(body);
+  }).listen(0, '127.0.0.1');
+  await once(serving, 'listening');
+  const seen = await all(`http://127.0.0.1:${serving.address().port}/`, ['message', 'a', 'é']);
+  serving.close();
+  assert.equal(seen.length, expected.length);
+  for (let i = 0; i < seen.length; i++) assert.deepEqual(seen[i], expected[i], String(i));
+});
+
+test('100,000 events arrive in order, each once, over many reconnects', async () => {
+  const source = open(`${server.url}/resume?every=20000&total=100000&reset=1&retry=0`, { retry: { first: 0, max: 1 } });
+  let last = 0;
+  source.onmessage = ({ data, lastEventId }) => {
+    assert.equal(Number(data), ++last);
+    assert.equal(lastEventId, data);
+  };
+  await next(source, 'close');
+  assert.equal(last, 100000);
+});
+
+test('one event of 14 MB, in one piece', async () => {
+  const source = open(await server.on('/14mb', ['sse', { body: 'data: ' }, { body: { repeat: '0123456', times: 2_000_000 } }, { body: '\n\n' }, 'stall']));
+  const { data } = await next(source, 'message');
+  assert.equal(data.length, 14_000_000);
+  assert.equal(data.slice(-8), '60123456');
+  await finish(source);
+});
+
+test('a flood leaves room for timers and immediates', async () => {
+  const source = open(`${server.url}/flood?size=100`);
+  let events = 0;
+  let longest = 0;
+  let last = performance.now();
+  let turns = 0;
+  source.onmessage = () => events++;
+  const watch = () => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    turns++;
+    if (events < 300000) setImmediate(watch);
+  };
+  await next(source, 'message');
+  last = performance.now();
+  setImmediate(watch);
+  while (events < 300000) await sleep(1);
+  await finish(source);
+  assert.ok(turns > 20, String(turns));
+  // Without a budget there would be no second turn. A generous bound: other programs run here too.
+  assert.ok(longest < 1000, `${longest} ms`);
+});
+
+test('slow handlers leave room too: an event at a time if need be', async () => {
+  const source = open(`${server.url}/flood?size=20`);
+  let events = 0;
+  let most = 0;
+  let since = 0;
+  source.onmessage = () => {
+    events++;
+    most = Math.max(most, ++since);
+    const until = performance.now() + 10;
+    while (performance.now() < until);
+  };
+  const timer = setInterval(() => { since = 0; }, 1);
+  while (events < 60) await sleep(5);
+  clearInterval(timer);
+  await finish(source);
+  // A turn of 5 ms has room for one or two such handlers; a burst holds 256 events.
+  assert.ok(most <= 16, `${most} events without a timer`);
+});
+
+test('many sources share the loop fairly', async () => {
+  const counts = [0, 0, 0, 0];
+  const sources = counts.map((_, i) => {
+    const source = open(`${server.url}/flood?size=50`);
+    source.onmessage = () => counts[i]++;
+    return source;
+  });
+  const giveUp = Date.now() + 30000;
+  while (Math.min(...counts) < 1000 && Date.now() < giveUp) await sleep(5);
+  assert.ok(Math.min(...counts) >= 1000, String(counts));
+  await Promise.all(sources.map(finish));
+});
+
+test('while JavaScript is busy nothing piles up: memory is flat, the server stops sending', async () => {
+  const own = await startServer();
+  const text = `
+    import { EventSource } from 'libeventsource';
+    const source = new EventSource(process.argv[1] + '/flood?size=1000');
+    let events = 0;
+    source.onmessage = () => events++;
+    while (events < 20000) await new Promise((resolve) => setTimeout(resolve, 1));
+    globalThis.gc();
+    const before = process.memoryUsage.rss();
+    const until = performance.now() + 3000;
+    while (performance.now() < until);
+    const during = process.memoryUsage.rss();
+    const seen = events;
+    source.close();
+    console.log(JSON.stringify({ grown: during - before, events: seen }));`;
+  const { code, stdout, stderr } = await script(text, [own.url], { flags: ['--expose-gc'] });
+  assert.equal(stderr, '');
+  assert.equal(code, 0);
+  const { grown } = JSON.parse(stdout);
+  // Over loopback the sender fills megabytes of socket buffers, which are not ours; a queue would take hundreds.
+  assert.ok(grown < 8 * 2 ** 20, `${grown} bytes`);
+  await own.stop();
+});

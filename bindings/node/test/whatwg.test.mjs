@@ -1,0 +1,472 @@
+// The interface of the standard: rows 1 to 9, 26 to 34 and 77 to 84 as far as they concern the class.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { after, before, describe, test } from 'node:test';
+import { EventSource, finish, next, open, record, script, several, startServer } from './support.mjs';
+
+const { CONNECTING, OPEN, CLOSED } = EventSource;
+let server;
+before(async () => { server = await startServer(); });
+after(() => server.stop());
+
+const stream = (body, ...then) => ['sse', { body }, ...then];
+
+describe('construction', () => {
+  test('row 4: the constants are on class and instance, and cannot be changed', async () => {
+    assert.deepEqual([CONNECTING, OPEN, CLOSED], [0, 1, 2]);
+    const source = open(await server.on('/constants', ['stall']));
+    assert.deepEqual([source.CONNECTING, source.OPEN, source.CLOSED], [0, 1, 2]);
+    assert.throws(() => { 'use strict'; EventSource.OPEN = 7; }, TypeError);
+    assert.throws(() => { 'use strict'; EventSource.prototype.OPEN = 7; }, TypeError);
+    assert.equal(source.readyState, CONNECTING);
+    await finish(source);
+  });
+
+  test('row 84: without new, and without an argument, it is a TypeError', () => {
+    assert.throws(() => EventSource('http://127.0.0.1/'), TypeError);
+    assert.throws(() => new EventSource(), TypeError);
+    assert.equal(EventSource.length, 1);
+    assert.equal(EventSource.name, 'EventSource');
+  });
+
+  test('row 84: the URL argument is made a string', async () => {
+    const url = await server.on('/string', stream('data: x\n\n', 'stall'));
+    for (const given of [new URL(url), { toString: () => url }]) {
+      const source = open(given);
+      assert.equal(source.url, url);
+      await next(source, 'message');
+      await finish(source);
+    }
+    assert.throws(() => new EventSource(Symbol('x')), TypeError);
+  });
+
+  test('row 1: a URL that cannot be parsed is a SyntaxError, at once', () => {
+    for (const url of ['', 'nonsense', '/relative', 'http://', 'http://a b/', 'http://127.0.0.1:99999/', undefined, null]) {
+      assert.throws(() => new EventSource(url), (error) => error instanceof DOMException && error.name === 'SyntaxError', String(url));
+    }
+  });
+
+  test('row 2: url is the serialised URL, without userinfo', async () => {
+    const source = open('HTTP://u:p%40@127.0.0.1:1/a b?ü#f');
+    assert.equal(source.url, 'http://127.0.0.1:1/a%20b?%C3%BC#f');
+    await finish(source);
+  });
+
+  test('row 2: userinfo becomes Basic credentials', async () => {
+    const url = await server.on('/basic', stream('', 'stall'));
+    const source = open(url.replace('http://', 'http://me:s%C3%A9cret@'));
+    await next(source, 'open');
+    const [request] = await server.requestsOf('/basic', 1);
+    assert.ok(request.raw_head.includes(`Basic ${Buffer.from('me:sécret').toString('base64')}`), request.raw_head);
+    await finish(source);
+  });
+
+  test('an international name is sent as punycode', async () => {
+    const source = open('http://bücher.invalid:1/', { retry: { retries: 0 } });
+    assert.equal(source.url, 'http://xn--bcher-kva.invalid:1/');
+    const error = await next(source, 'error');
+    assert.equal(error.code, 'DNS');
+    await next(source, 'close');
+  });
+
+  test('row 3: withCredentials is reported and changes nothing', async () => {
+    const url = await server.on('/credentials', stream('', 'stall'));
+    const plain = open(url);
+    const other = open(url, { withCredentials: true });
+    assert.equal(plain.withCredentials, false);
+    assert.equal(other.withCredentials, true);
+    await Promise.all([next(plain, 'open'), next(other, 'open')]);
+    const [a, b] = await server.requestsOf('/credentials', 2);
+    assert.equal(a.raw_head, b.raw_head);
+    await Promise.all([finish(plain), finish(other)]);
+  });
+
+  test('row 9: another scheme fails later, without a throw', async () => {
+    for (const url of ['ftp://127.0.0.1/', 'data:text/event-stream,data:x%0A%0A', 'file:///etc/hosts']) {
+      const source = new EventSource(url);
+      const seen = record(source, 'open', 'message', 'error', 'close');
+      assert.equal(source.readyState, CONNECTING);
+      assert.deepEqual(seen, []);
+      const error = await next(source, 'error');
+      assert.equal(source.readyState, CLOSED);
+      assert.equal(error.retryIn, -1);
+      const close = await next(source, 'close');
+      assert.equal(close.code, error.code);
+      assert.deepEqual(seen, [['error'], ['close']]);
+    }
+    const closed = new EventSource('ftp://127.0.0.1/');
+    const seen = record(closed, 'error', 'close');
+    await finish(closed);
+    assert.deepEqual(seen, [['close']]);
+  });
+
+  test('rows 5 to 8: the request', async () => {
+    const source = open(await server.on('/request', stream('', 'stall')));
+    await next(source, 'open');
+    const [{ method, headers }] = await server.requestsOf('/request', 1);
+    assert.equal(method, 'GET');
+    const sent = (name) => headers.filter(([other]) => other.toLowerCase() === name).map(([, value]) => value);
+    assert.deepEqual(sent('accept'), ['text/event-stream']);
+    assert.deepEqual(sent('cache-control'), ['no-cache']);
+    assert.deepEqual(sent('pragma'), ['no-cache']);
+    assert.deepEqual(sent('last-event-id'), []);
+    await finish(source);
+  });
+
+  test('ESM and CommonJS give the same class', () => {
+    assert.equal(createRequire(import.meta.url)('../index.js').EventSource, EventSource);
+  });
+
+  test('names, tags and attributes are where the IDL has them', async () => {
+    const { prototype } = EventSource;
+    for (const name of ['url', 'withCredentials', 'readyState', 'onopen', 'onmessage', 'onerror', 'onclose', 'close'])
+      assert.equal(Object.getOwnPropertyDescriptor(prototype, name).enumerable, true, name);
+    assert.equal(Object.prototype.toString.call(prototype), '[object EventSource]');
+    assert.throws(() => prototype.readyState, TypeError);
+    assert.throws(() => prototype.onopen, TypeError);
+    const source = open('http://127.0.0.1:1/');
+    assert.throws(() => { 'use strict'; source.url = 'x'; }, TypeError);
+    assert.throws(() => { 'use strict'; source.readyState = 2; }, TypeError);
+    assert.deepEqual(Object.keys(source), []);
+    await finish(source);
+  });
+});
+
+describe('events', () => {
+  test('row 26: readyState is OPEN when open is dispatched, before any message arrives', async () => {
+    const source = open(await server.on('/announce', ['sse', { wait_for: 'announced' }, { body: 'data: x\n\n' }, 'stall']));
+    const event = await next(source, 'open');
+    assert.equal(source.readyState, OPEN);
+    assert.ok(event instanceof Event && !(event instanceof MessageEvent));
+    assert.deepEqual([event.type, event.bubbles, event.cancelable, event.data], ['open', false, false, undefined]);
+    assert.equal(event.target, source);
+    const message = next(source, 'message');
+    await server.go('announced');
+    await message;
+    await finish(source);
+  });
+
+  test('MessageEvent: data, lastEventId, origin, and what else it has', async () => {
+    const source = open(await server.on('/message', stream('id: 7\nevent: add\ndata: a\ndata: b\n\n', 'stall')));
+    const event = await next(source, 'add');
+    assert.ok(event instanceof MessageEvent);
+    assert.ok(event instanceof Event);
+    assert.equal(event.constructor, MessageEvent);
+    assert.equal(event.data, 'a\nb');
+    assert.equal(event.lastEventId, '7');
+    assert.equal(event.origin, server.url);
+    assert.equal(event.source, null);
+    assert.deepEqual(event.ports, []);
+    assert.deepEqual([event.bubbles, event.cancelable, event.type], [false, false, 'add']);
+    assert.equal(event.target, source);
+    assert.equal(Object.prototype.toString.call(event), Object.prototype.toString.call(new MessageEvent('x')));
+    assert.throws(() => { 'use strict'; event.data = 1; }, TypeError);
+    await finish(source);
+  });
+
+  test('row 79: lastEventId stays until it is changed; row 78: type message is the default', async () => {
+    const source = open(await server.on('/ids', stream(
+      'data: 1\n\nid: a\ndata: 2\n\ndata: 3\n\nevent: x\nid\ndata: 4\n\ndata: 5\n\nid: ü\ndata: 6\n\nevent: é\ndata: 7\n\n'
+        + `id: ${'long'.repeat(40)}\nevent: ${'type'.repeat(40)}\ndata: 8\n\nevent: ${'type'.repeat(40)}\ndata: 9\n\n`, 'stall')));
+    const seen = [];
+    const note = ({ type, data, lastEventId }) => seen.push([type, data, lastEventId]);
+    for (const type of ['message', 'x', 'é']) source.addEventListener(type, note);
+    source.addEventListener('type'.repeat(40), note);
+    while (seen.length < 9) await new Promise(setImmediate);
+    const long = 'long'.repeat(40);
+    assert.deepEqual(seen, [
+      ['message', '1', ''], ['message', '2', 'a'], ['message', '3', 'a'], ['x', '4', ''], ['message', '5', ''],
+      ['message', '6', 'ü'], ['é', '7', 'ü'], ['type'.repeat(40), '8', long], ['type'.repeat(40), '9', long],
+    ]);
+    await finish(source);
+  });
+
+  test('row 80: origin is that of the final URL; row 2: url is not changed by redirects', async () => {
+    const other = await server.call('start', {}, null);
+    await server.call('on', { path: '/there', steps: stream('data: x\n\n', 'stall') }, other.server);
+    const url = await server.on('/here', [{ redirect: [302, `${other.url}/there`] }]);
+    const source = open(url);
+    const event = await next(source, 'message');
+    assert.equal(event.origin, other.url);
+    assert.equal(source.url, url);
+    await finish(source);
+  });
+
+  test('row 81: typed events go to their listeners only; names of ours are ordinary types', async () => {
+    const source = open(await server.on('/typed', stream(
+      'event: open\ndata: 1\n\nevent: error\ndata: 2\n\nevent: close\ndata: 3\n\nevent: comment\ndata: 4\n\n: 5\nevent: x\ndata: 6\n\ndata: end\n\n', 'stall')));
+    const seen = record(source, 'open', 'error', 'close', 'comment', 'x', 'message');
+    await next(source, 'message');
+    assert.deepEqual(seen, [['open'], ['open', '1'], ['error', '2'], ['close', '3'], ['comment', '4'], ['comment'], ['x', '6'], ['message', 'end']]);
+    assert.equal(source.readyState, OPEN);
+    await finish(source);
+  });
+
+  test('a comment is an event of its own', async () => {
+    const source = open(await server.on('/comment', stream(': keep alive\n:ü\n', 'stall')));
+    const comments = await several(source, 'comment', 2);
+    assert.deepEqual(comments.map(({ data }) => data), [' keep alive', 'ü']);
+    assert.ok(!(comments[0] instanceof MessageEvent));
+    await finish(source);
+  });
+
+  test('row 82: an event is dispatched while the server holds the connection', async () => {
+    const source = open(await server.on('/once-complete', ['sse', { body: 'data: 1\n\n' }, { wait_for: 'more' }, { body: 'data: 2\n\n' }, 'stall']));
+    assert.equal((await next(source, 'message')).data, '1');
+    const second = next(source, 'message');
+    await server.go('more');
+    assert.equal((await second).data, '2');
+    await finish(source);
+  });
+
+  test('rows 35, 36: the end of a connection gives CONNECTING, then error, then another attempt', async () => {
+    const url = await server.on('/again', stream('id: 1\ndata: a\n\n', 'fin'), stream('data: b\n\n', 'stall'));
+    const source = open(url, { retry: { first: 20 } });
+    const seen = record(source, 'open', 'message', 'error');
+    const error = await next(source, 'error');
+    assert.equal(source.readyState, CONNECTING);
+    assert.equal(error.code, 'ENDED');
+    assert.ok(error.retryIn >= 20 && error.retryIn <= 24, String(error.retryIn));
+    assert.deepEqual([error.bubbles, error.cancelable], [false, false]);
+    await next(source, 'message');
+    assert.deepEqual(seen, [['open'], ['message', 'a'], ['error'], ['open'], ['message', 'b']]);
+    const [, second] = await server.requestsOf('/again', 2);
+    assert.ok(second.raw_head.includes('1'));
+    assert.equal(second.headers.find(([name]) => name.toLowerCase() === 'last-event-id')[1], '1');
+    await finish(source);
+  });
+
+  test('row 28: fail: CLOSED, one error, close, never again', async () => {
+    const url = await server.on('/refused', [
+      { head: { status: 404, headers: [['X-Why', 'gone'], ['X-Latin', { base64: '6Q==' }], ['Content-Type', 'text/plain']], length: 9 } }, { body: 'not hereü' }]);
+    const source = new EventSource(url);
+    const seen = record(source, 'open', 'message', 'error', 'close');
+    let ready;
+    source.onerror = () => { ready = source.readyState; };
+    const [error] = await once(source, 'error');
+    assert.equal(ready, CLOSED);
+    assert.deepEqual([error.code, error.status, error.retryIn, error.body], ['HTTP_STATUS', 404, -1, 'not here\ufffd']);
+    assert.ok(error.headers instanceof Headers);
+    assert.equal(error.headers.get('x-why'), 'gone');
+    assert.equal(typeof error.message, 'string');
+    assert.ok(error.message.length > 0);
+    const close = await next(source, 'close');
+    assert.deepEqual([close.code, close.status, close.message.length > 0], ['HTTP_STATUS', 404, true]);
+    assert.deepEqual(seen, [['error'], ['close']]);
+    assert.equal((await server.requests()).filter(({ target }) => target === '/refused').length, 1);
+  });
+
+  test('row 12: 204 gives close with code ENDED and status 204, and no error', async () => {
+    const url = await server.on('/204', [{ head: { status: 204 } }]);
+    const source = new EventSource(url);
+    const seen = record(source, 'error', 'close');
+    const close = await next(source, 'close');
+    assert.deepEqual([close.code, close.status, source.readyState], ['ENDED', 204, CLOSED]);
+    assert.deepEqual(seen, [['close']]);
+  });
+
+  test('rows 11, 12: with standardStatus 204 and 503 are final errors', async () => {
+    for (const status of [204, 206, 503]) {
+      const url = await server.on(`/standard-${status}`, [{ head: { status, length: 0 } }]);
+      const source = new EventSource(url, { standardStatus: true });
+      const seen = record(source, 'error', 'close');
+      const error = await next(source, 'error');
+      assert.deepEqual([error.code, error.status, error.retryIn], ['HTTP_STATUS', status, -1]);
+      await next(source, 'close');
+      assert.deepEqual(seen, [['error'], ['close']]);
+    }
+  });
+});
+
+describe('EventTarget', () => {
+  test('listeners: several, each once, removed, once, signal, handleEvent', async () => {
+    const source = open(await server.on('/listeners', ['sse', { wait_for: 'set up' }, { body: 'data: 1\n\ndata: 2\n\ndata: 3\n\n' }, 'stall']));
+    const seen = [];
+    const twice = ({ data }) => seen.push(`twice ${data}`);
+    const removed = () => seen.push('removed');
+    const aborter = new AbortController();
+    source.addEventListener('message', twice);
+    source.addEventListener('message', twice);
+    source.addEventListener('message', removed);
+    source.addEventListener('message', ({ data }) => seen.push(`once ${data}`), { once: true });
+    source.addEventListener('message', ({ data }) => {
+      seen.push(`signal ${data}`);
+      aborter.abort();
+    }, { signal: aborter.signal });
+    const object = { prefix: 'object', handleEvent({ data }) { seen.push(`${this.prefix} ${data}`); } };
+    source.addEventListener('message', object);
+    source.removeEventListener('message', removed);
+    source.addEventListener('message', function () { seen.push(this === source); }, { once: true });
+    const third = new Promise((resolve) => source.addEventListener('message', ({ data }) => data === '3' && resolve()));
+    await server.go('set up');
+    await third;
+    assert.deepEqual(seen, ['twice 1', 'once 1', 'signal 1', 'object 1', true, 'twice 2', 'object 2', 'twice 3', 'object 3']);
+    await finish(source);
+  });
+
+  test('row 83: handler attributes can be set, replaced and removed, and keep their place', async () => {
+    const source = open(await server.on('/handlers', ['sse', { wait_for: 'handlers' }, { body: 'data: 1\n\n' }, 'stall']));
+    const seen = [];
+    for (const name of ['onopen', 'onmessage', 'onerror', 'onclose']) assert.equal(source[name], null);
+    source.onmessage = () => seen.push('never');
+    source.addEventListener('message', () => seen.push('listener'));
+    const handler = function (event) { seen.push(['handler', this === source, event.target === source]); };
+    source.onmessage = handler;
+    assert.equal(source.onmessage, handler);
+    source.onerror = () => {};
+    source.onerror = null;
+    assert.equal(source.onerror, null);
+    for (const value of [undefined, 1, 'x', true]) {
+      source.onopen = value;
+      assert.equal(source.onopen, null);
+    }
+    const object = { handleEvent() { seen.push('an object is no handler'); } };
+    source.onopen = object;
+    assert.equal(source.onopen, object);
+    const message = next(source, 'message');
+    await server.go('handlers');
+    await message;
+    assert.deepEqual(seen, [['handler', true, true], 'listener']);
+    await finish(source);
+  });
+
+  test('dispatchEvent of others works, as on any EventTarget', async () => {
+    const source = open(await server.on('/dispatch', ['stall']));
+    const seen = record(source, 'own', 'message');
+    source.dispatchEvent(new Event('own'));
+    source.dispatchEvent(new MessageEvent('message', { data: 'mine' }));
+    assert.deepEqual(seen, [['own'], ['message', 'mine']]);
+    await finish(source);
+  });
+
+  test('an event can be dispatched again, to somebody else', async () => {
+    const source = open(await server.on('/redispatch', stream('data: x\n\n', 'stall')));
+    const event = await next(source, 'message');
+    const other = new EventTarget();
+    const seen = [];
+    other.addEventListener('message', ({ data, target }) => seen.push(data, target === other));
+    other.dispatchEvent(event);
+    assert.deepEqual(seen, ['x', true]);
+    await finish(source);
+  });
+
+  test('a subclass gets its events', async () => {
+    class Mine extends EventSource {
+      seen = [];
+      constructor(...args) {
+        super(...args);
+        this.addEventListener('message', ({ data }) => this.seen.push(data));
+      }
+    }
+    const source = new Mine(await server.on('/subclass', stream('data: x\n\n', 'stall')));
+    await next(source, 'message');
+    assert.deepEqual(source.seen, ['x']);
+    await finish(source);
+  });
+});
+
+describe('close', () => {
+  test('rows 30, 31: CLOSED at once; nothing but close, from a task of its own', async () => {
+    const source = open(await server.on('/close', stream('data: 1\n\ndata: 2\n\n: c\ndata: 3\n\n', 'fin')), { retry: { first: 0 } });
+    const seen = record(source, 'open', 'message', 'comment', 'error', 'close');
+    let task = 'none';
+    source.addEventListener('message', () => {
+      source.close();
+      assert.equal(source.readyState, CLOSED);
+      source.close();
+      task = 'handler';
+      queueMicrotask(() => { task = 'microtask'; });
+    });
+    const close = await next(source, 'close');
+    assert.equal(task, 'microtask');
+    assert.deepEqual([close.code, close.status, close.bubbles, close.cancelable], ['NONE', 200, false, false]);
+    for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+    assert.deepEqual(seen, [['open'], ['message', '1'], ['close']]);
+    source.close();
+    assert.equal(source.readyState, CLOSED);
+  });
+
+  test('row 32: close in each kind of handler', async () => {
+    const paths = {
+      open: stream('data: x\n\n', 'stall'),
+      message: stream('data: x\n\ndata: y\n\n', 'stall'),
+      comment: stream(': x\ndata: y\n\n', 'stall'),
+      error: ['fin'],
+    };
+    for (const [type, steps] of Object.entries(paths)) {
+      const source = new EventSource(await server.on(`/close-in-${type}`, steps));
+      const seen = record(source, 'open', 'message', 'comment', 'error', 'close');
+      source.addEventListener(type, () => source.close());
+      const close = await next(source, 'close');
+      assert.equal(close.code, 'NONE', type);
+      assert.deepEqual(seen.at(-2)[0], type);
+      assert.equal(seen.length, type === 'open' || type === 'error' ? 2 : 3, JSON.stringify(seen));
+    }
+  });
+
+  test('the listeners of an event in progress are all called, as in any EventTarget', async () => {
+    const source = open(await server.on('/close-listeners', stream('data: 1\n\ndata: 2\n\n', 'stall')));
+    const seen = [];
+    source.addEventListener('message', ({ data }) => { seen.push(`a${data}`); source.close(); });
+    source.addEventListener('message', ({ data }) => seen.push(`b${data}`));
+    await next(source, 'close');
+    assert.deepEqual(seen, ['a1', 'b1']);
+  });
+
+  test('a source closed in the turn that made it gives close alone, and makes no request', async () => {
+    const source = new EventSource(await server.on('/at-once', ['stall']));
+    const seen = record(source, 'open', 'error', 'close');
+    source.close();
+    assert.deepEqual(seen, []);
+    await next(source, 'close');
+    assert.deepEqual(seen, [['close']]);
+    assert.equal((await server.requests()).filter(({ target }) => target === '/at-once').length, 0);
+  });
+
+  test('row 33: close during the wait for a retry', async () => {
+    const source = new EventSource(await server.on('/wait', ['fin']), { retry: { first: 3600_000, max: 3600_000 } });
+    await next(source, 'error');
+    const close = await finish(source);
+    assert.equal(close.code, 'NONE');
+  });
+
+  test('row 34: close ends the connection', async () => {
+    const own = await startServer();
+    const source = new EventSource(await own.on('/x', stream('', 'stall')));
+    await next(source, 'open');
+    await own.call('wait_for_open', { n: 1 });
+    await finish(source);
+    await own.call('wait_for_peer_end', { number: 0 });
+    await own.stop();
+  });
+});
+
+test('the program of the README', async () => {
+  const url = await server.on('/readme', stream('data: hello\n\n', 'stall'));
+  const { code, stdout, stderr } = await script(`
+    import { EventSource } from 'libeventsource';
+
+    const source = new EventSource(process.argv[1]);
+    source.addEventListener('open', () => console.log('open', source.readyState));
+    source.addEventListener('message', (event) => {
+      console.log('message', event.data);
+      source.close();
+    });
+    source.addEventListener('error', (event) => console.log('error', event.message));
+    source.addEventListener('close', () => console.log('close', source.readyState));
+  `, [url]);
+  assert.equal(stderr, '');
+  assert.equal(stdout, 'open 1\nmessage hello\nclose 2\n');
+  assert.equal(code, 0);
+});
+
+test('a look at a source and its events in the console', async () => {
+  const { inspect } = await import('node:util');
+  const source = open(await server.on('/inspect', stream('data: hello\n\n', 'stall')));
+  const event = await next(source, 'message');
+  assert.match(inspect(event), /MessageEvent \{.*data: 'hello'/s);
+  assert.match(inspect(source), /EventSource \{.*readyState: 1/s);
+  await finish(source);
+});

@@ -329,8 +329,10 @@ impl Control {
     }
 
     /// The URL and headers of an attempt that begins now.
-    pub(crate) fn target(&self) -> Target {
+    #[inline(never)]
+    pub(crate) fn target(&self) -> Box<Target> {
         let wishes = self.lock();
-        Target { url: wishes.url.clone(), remembered: wishes.remembered.clone(), headers: wishes.headers.clone() }
+        let (url, remembered, headers) = (wishes.url.clone(), wishes.remembered.clone(), wishes.headers.clone());
+        Box::new(Target { url, remembered, headers })
     }
 }

@@ -123,7 +123,9 @@ impl EventSource {
         let handle = self.handle.clone();
         // The registrations follow once there is a thread: where there is none, nothing has changed.
         let spawned = thread::spawn("eventsource", self.config.stack_size, move || {
-            if let Ok(registrations) = take_over.recv() {
+            let handed_over = take_over.recv();
+            drop(take_over); // and the channel's memory with it
+            if let Ok(registrations) = handed_over {
                 callbacks::deliver(&handle, registrations);
             }
         });
@@ -325,9 +327,11 @@ fn job(machine: &mut Source, work: Work) -> Job {
     }
 }
 
-fn machine_and_worker(handle: &Handle) -> (Source, Worker) {
+/// On the heap: the stack that lies under an attempt decides how much memory a stream holds.
+#[inline(never)]
+fn machine_and_worker(handle: &Handle) -> Box<(Source, Worker)> {
     let (config, control) = (&handle.config, &handle.control);
-    (Source::new(config.clone(), control.clone()), Worker::new(config.clone(), control.clone()))
+    Box::new((Source::new(config.clone(), control.clone()), Worker::new(config.clone(), control.clone())))
 }
 
 impl Deref for EventSource {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderName, HeaderValue, Method, Request, Response, header};
-use ureq::{Agent, Body};
+use ureq::{Agent, AsSendBody, Body};
 
 use crate::config::Config;
 use crate::control::Target;
 use crate::error::{ErrorKind, Failure};
 use crate::event::Head;
 use crate::interrupt::Interrupt;
-use crate::net::{End, Network, NoResolver, Wire};
+use crate::net::{Connector, End, Network, NoResolver, Wire};
 
 use crate::text::TextBuf;
 use crate::url::Url;
@@ -95,6 +95,7 @@ struct Call<'a> {
 
 /// Connects, asks, follows redirects, and judges the response. Blocks; ends early, with whatever error, when `interrupt`
 /// fires.
+#[inline(never)]
 pub(crate) fn attempt(
     network: &Arc<Network>,
     config: &Config,
@@ -102,20 +103,7 @@ pub(crate) fn attempt(
     last_event_id: &TextBuf,
     interrupt: &Arc<Interrupt>,
 ) -> Attempt {
-    let url = target.remembered.as_ref().unwrap_or(&target.url).clone();
-    let mut call = Call {
-        network,
-        config,
-        target,
-        last_event_id,
-        interrupt,
-        strayed: !url.same_origin(&target.url),
-        url,
-        // Setters let only tokens pass.
-        method: Method::from_bytes(config.effective_method().as_bytes()).unwrap_or(Method::GET),
-        body: config.body.as_deref(),
-        wrote: false,
-    };
+    let mut call = Call::new(network, config, target, last_event_id, interrupt);
     let mut remember = None;
     // Permanent redirects count only while nothing but permanent ones led there.
     let mut permanent = true;
@@ -163,6 +151,31 @@ struct Hop {
 }
 
 impl<'a> Call<'a> {
+    /// On the heap, as everything here that can be: what lies under ureq's frames is stack that a stream keeps.
+    #[inline(never)]
+    fn new(
+        network: &'a Arc<Network>,
+        config: &'a Config,
+        target: &'a Target,
+        last_event_id: &'a TextBuf,
+        interrupt: &'a Arc<Interrupt>,
+    ) -> Box<Call<'a>> {
+        let url = target.remembered.as_ref().unwrap_or(&target.url).clone();
+        Box::new(Call {
+            network,
+            config,
+            target,
+            last_event_id,
+            interrupt,
+            strayed: !url.same_origin(&target.url),
+            url,
+            // Setters let only tokens pass.
+            method: Method::from_bytes(config.effective_method().as_bytes()).unwrap_or(Method::GET),
+            body: config.body.as_deref(),
+            wrote: false,
+        })
+    }
+
     fn refusal(&self, kind: ErrorKind, reason: impl Into<String>, head: Option<Head>) -> Box<Refusal> {
         Box::new(Refusal {
             failure: Failure::new(kind, reason),
@@ -176,41 +189,47 @@ impl<'a> Call<'a> {
 
     /// Sends the request and waits for the response's head.
     #[inline(never)]
-    fn ask(&mut self) -> Result<Hop, Box<Refusal>> {
+    fn ask(&mut self) -> Result<Box<Hop>, Box<Refusal>> {
         let request = self.request().map_err(|error| {
             self.refusal(ErrorKind::Internal, format!("the request cannot be put together: {error}"), None)
         })?;
         let wire = Wire::new();
-        let connector = self.network.open(&self.url, self.interrupt, &wire).map_err(|failure| {
-            let mut refusal = self.refusal(failure.kind, failure.message, None);
-            refusal.status = wire.proxy_status();
-            refusal
-        })?;
-        let agent = Agent::with_parts(self.settings(), connector, NoResolver);
-        let response = match self.body {
-            Some(body) => agent.run(request.map(|()| body)),
+        let connector =
+            self.network.open(&self.url, head_size(&request), self.interrupt, &wire).map_err(|failure| {
+                let mut refusal = self.refusal(failure.kind, failure.message, None);
+                refusal.status = wire.proxy_status();
+                refusal
+            })?;
+        let agent = self.agent(connector);
+        let mut nothing = ();
+        let mut bytes = match self.body {
             None if self.method == Method::POST || self.method == Method::PUT || self.method == Method::PATCH => {
-                agent.run(request.map(|()| &[][..]))
+                Some(&[][..])
             }
-            None => agent.run(request),
+            body => body,
         };
+        let body = match &mut bytes {
+            Some(bytes) => bytes.as_body(),
+            None => nothing.as_body(),
+        };
+        let response = agent.run(request.map(|()| body));
         self.wrote |= wire.wrote();
         let response = response.map_err(|error| {
             let failure = wire.failure().unwrap_or_else(|| not_http(error));
             self.refusal(failure.kind, failure.message, None)
         })?;
         wire.head_done(self.config.idle_timeout);
-        Ok(Hop { head: head_of(&response), response, wire })
+        Ok(Box::new(Hop { head: head_of(&response), response, wire }))
     }
 
     #[inline(never)]
-    fn settings(&self) -> ureq::config::Config {
+    fn agent(&self, connector: Connector) -> Agent {
         let timeout = self.config.response_timeout.unwrap_or(match self.method {
             Method::GET => Some(RESPONSE_TIMEOUT_OF_GET),
             _ => None,
         });
         // Whatever ureq would add or decide of its own accord is switched off.
-        Agent::config_builder()
+        let settings = Agent::config_builder()
             .proxy(None)
             .max_redirects(0)
             .http_status_as_error(false)
@@ -221,11 +240,12 @@ impl<'a> Call<'a> {
             .allow_non_standard_methods(true)
             .timeout_recv_response(timeout)
             .timeout_per_write(timeout)
-            .build()
+            .build();
+        Agent::with_parts(settings, connector, NoResolver)
     }
 
     #[inline(never)]
-    fn request(&self) -> Result<Request<()>, ureq::http::Error> {
+    fn request(&self) -> Result<Box<Request<()>>, ureq::http::Error> {
         let mut request = Request::builder().method(self.method.clone()).uri(self.url.request_uri()).body(())?;
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
@@ -261,7 +281,7 @@ impl<'a> Call<'a> {
                 HeaderValue::from_bytes(header.value.as_bytes())?,
             );
         }
-        Ok(request)
+        Ok(Box::new(request))
     }
 
     /// Where a redirect leads, or why it leads nowhere.
@@ -292,7 +312,7 @@ impl<'a> Call<'a> {
 
     /// A response that is no redirect: does it open a stream?
     #[inline(never)]
-    fn judge(&self, hop: Hop) -> Result<(Box<Opened>, Connection), Box<Refusal>> {
+    fn judge(&self, hop: Box<Hop>) -> Result<(Box<Opened>, Connection), Box<Refusal>> {
         let status = hop.head.status;
         if status != 200 {
             let reason = match hop.response.status().canonical_reason() {
@@ -321,7 +341,7 @@ impl<'a> Call<'a> {
             Ok(gzip) => gzip,
             Err(reason) => return Err(self.refuse(ErrorKind::Encoding, reason, hop)),
         };
-        let Hop { head, response, wire } = hop;
+        let Hop { head, response, wire } = *hop;
         let body = Box::new(response.into_body().into_reader());
         let body = if gzip { Decoder::Gzip(gunzip(body)) } else { Decoder::Identity(body) };
         Ok((Box::new(Opened { head, url: self.url.clone() }), Connection { body, wire }))
@@ -329,7 +349,7 @@ impl<'a> Call<'a> {
 
     /// Keeps the first bytes of the refused response, for the application to show or to log.
     #[inline(never)]
-    fn refuse(&self, kind: ErrorKind, reason: String, hop: Hop) -> Box<Refusal> {
+    fn refuse(&self, kind: ErrorKind, reason: String, hop: Box<Hop>) -> Box<Refusal> {
         let mut refusal = self.refusal(kind, reason, Some(hop.head));
         hop.wire.limit_reads_until(Instant::now() + REFUSED_BODY_TIME);
         let mut body = Vec::new();
@@ -338,6 +358,13 @@ impl<'a> Call<'a> {
         refusal.body = TextBuf::from_lossy(&body);
         refusal
     }
+}
+
+/// At least what the request's head takes, with what ureq adds: Host and Content-Length.
+fn head_size(request: &Request<()>) -> usize {
+    let url = request.method().as_str().len() + 2 * request.uri().to_string().len();
+    let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+    url + request.headers().iter().map(header).sum::<usize>() + 100
 }
 
 #[inline(never)]

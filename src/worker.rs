@@ -50,18 +50,7 @@ impl Worker {
     /// Blocks until the work is done, or until the epoch moves on, which gives `Stale`.
     pub(crate) fn perform(&mut self, epoch: u64, job: Job) -> Outcome {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.perform_unguarded(epoch, job)));
-        let outcome = outcome.unwrap_or_else(|_| {
-            log::error!("a panic inside the library was caught; the source gives up");
-            let failure = Failure::new(ErrorKind::Internal, "a fault inside the library");
-            Outcome::Refused(Box::new(Refusal {
-                failure,
-                head: None,
-                body: TextBuf::empty(),
-                status: 0,
-                url: self.control.destination(),
-                wrote: true,
-            }))
-        });
+        let outcome = outcome.unwrap_or_else(|_| self.fault());
         // What failed may have failed because it was interrupted: the epoch knows, the error does not.
         if self.control.epoch() != epoch {
             self.connection = None;
@@ -73,6 +62,20 @@ impl Worker {
         outcome
     }
 
+    #[cold]
+    fn fault(&self) -> Outcome {
+        log::error!("a panic inside the library was caught; the source gives up");
+        let failure = Failure::new(ErrorKind::Internal, "a fault inside the library");
+        Outcome::Refused(Box::new(Refusal {
+            failure,
+            head: None,
+            body: TextBuf::empty(),
+            status: 0,
+            url: self.control.destination(),
+            wrote: true,
+        }))
+    }
+
     fn perform_unguarded(&mut self, epoch: u64, job: Job) -> Outcome {
         match job {
             Job::Attempt { last_event_id } => self.attempt(epoch, &last_event_id),
@@ -81,6 +84,7 @@ impl Worker {
         }
     }
 
+    #[inline(never)]
     fn attempt(&mut self, epoch: u64, last_event_id: &TextBuf) -> Outcome {
         self.connection = None;
         self.interrupt = Interrupt::new();

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::{in_callback, job, machine_and_worker};
 use crate::event::{Event, Kind};
 use crate::handle::Handle;
-use crate::source::Step;
+use crate::source::{Source, Step};
+use crate::work::Work;
 
 type Callback = Box<dyn FnMut(&Event<'_>) + Send>;
 
@@ -64,12 +65,29 @@ impl Registration {
 
 /// Delivers until CLOSE, then lets the callbacks go in their order.
 pub(super) fn deliver(handle: &Handle, mut registrations: Vec<Registration>) {
-    let (mut machine, mut worker) = machine_and_worker(handle);
+    let mut both = machine_and_worker(handle);
+    let (machine, worker) = &mut *both;
+    while let Some((epoch, work)) = hand_out(machine, handle, &mut registrations) {
+        let job = job(machine, work);
+        let outcome = worker.perform(epoch, job);
+        machine.complete(epoch, outcome);
+    }
+    drop(both);
+    // One by one and in order, which dropping the whole does not promise as loudly.
+    for registration in registrations {
+        drop(registration);
+    }
+}
+
+/// Hands out every event that there is, up to the next work; None after CLOSE. A function of its own, so that its frame
+/// does not lie under the work's.
+#[inline(never)]
+fn hand_out(machine: &mut Source, handle: &Handle, registrations: &mut [Registration]) -> Option<(u64, Work)> {
     loop {
         match machine.step() {
             Step::Event => {
                 let event = machine.event();
-                for registration in &mut registrations {
+                for registration in &mut *registrations {
                     // After close nothing but CLOSE follows, the remaining callbacks of the same event included.
                     if handle.control.is_closed() && event.kind != Kind::Close {
                         break;
@@ -79,17 +97,8 @@ pub(super) fn deliver(handle: &Handle, mut registrations: Vec<Registration>) {
                     }
                 }
             }
-            Step::Work(epoch, work) => {
-                let job = job(&mut machine, work);
-                let outcome = worker.perform(epoch, job);
-                machine.complete(epoch, outcome);
-            }
-            Step::Closed => break,
+            Step::Work(epoch, work) => return Some((epoch, work)),
+            Step::Closed => return None,
         }
-    }
-    drop(worker);
-    // One by one and in order, which dropping the whole does not promise as loudly.
-    for registration in registrations {
-        drop(registration);
     }
 }

@@ -57,7 +57,7 @@ thread_local! {
 
 impl Polled {
     pub(super) fn start<W: FnMut() + Send + 'static>(handle: &Handle, wake: Owned<W>) -> Result<Polled, CallError> {
-        let (machine, worker) = machine_and_worker(handle);
+        let (machine, worker) = *machine_and_worker(handle);
         let (jobs, unbegun) = bounded(1);
         let (post, results) = bounded(1);
         let bell = Arc::new(Bell { armed: Mutex::new(true) });

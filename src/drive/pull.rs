@@ -25,7 +25,7 @@ impl Pull {
             if !registrations.is_empty() {
                 return Err(CallError::Busy);
             }
-            let (machine, worker) = machine_and_worker(handle);
+            let (machine, worker) = *machine_and_worker(handle);
             *mode = Mode::Pull(Box::new(Pull { machine, worker, left: None, handle: handle.clone() }));
         }
         match mode {

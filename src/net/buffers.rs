@@ -3,14 +3,12 @@
 
 use ureq::unversioned::transport::Buffers as UreqBuffers;
 
-/// An idle stream keeps this much.
-const SMALL: usize = 4 * 1024;
+/// An idle stream keeps this much: an event of usual size comes in one read, and a larger one makes room for the next.
+const SMALL: usize = 1024;
 /// A head of 64 KiB fits, and more a read does not bring.
 const LARGE: usize = 64 * 1024;
 /// How fast the size follows the traffic, up and down.
 const STEP: usize = 4;
-/// One header line has to fit into it: ureq writes as many whole ones at a time as do.
-const OUTPUT: usize = 16 * 1024;
 
 pub(crate) struct Buffers {
     /// Storage; `start..filled` is what ureq has not taken yet.
@@ -22,11 +20,22 @@ pub(crate) struct Buffers {
     /// ureq took something of the input it saw last.
     progress: bool,
     output: Vec<u8>,
+    /// The size that `output` is given next: first for the whole head, since ureq writes no part of a line.
+    outgoing: usize,
 }
 
 impl Buffers {
-    pub(crate) fn new() -> Buffers {
-        Buffers { input: Vec::new(), start: 0, filled: 0, suggested: SMALL, progress: false, output: Vec::new() }
+    /// With room for a request's head of `head` bytes, which goes out in one piece.
+    pub(crate) fn new(head: usize) -> Buffers {
+        Buffers {
+            input: Vec::new(),
+            start: 0,
+            filled: 0,
+            suggested: SMALL,
+            progress: false,
+            output: Vec::new(),
+            outgoing: head.max(SMALL),
+        }
     }
 
     /// Free space behind what is there, at least a byte and at most `most`.
@@ -40,7 +49,7 @@ impl Buffers {
         } else {
             self.input.copy_within(self.start..self.filled, 0);
             (self.start, self.filled) = (0, self.filled - self.start);
-            let wanted = if self.filled == self.input.len() { self.filled + SMALL } else { self.filled + 1 };
+            let wanted = if self.filled == self.input.len() { self.filled * 2 } else { self.filled + 1 };
             self.input.resize(wanted.max(self.suggested), 0);
         }
         let end = self.input.len().min(self.filled.saturating_add(most.max(1)));
@@ -57,7 +66,15 @@ impl Buffers {
         }
     }
 
-    pub(crate) fn sent(&mut self) {
+    /// `amount` bytes of the output have been sent.
+    pub(crate) fn sent(&mut self, amount: usize) {
+        if amount == self.output.len() && amount < LARGE {
+            self.outgoing = (amount * STEP).min(LARGE); // there is a large body
+        }
+    }
+
+    /// The request is out.
+    pub(crate) fn all_sent(&mut self) {
         self.output = Vec::new();
     }
 
@@ -68,8 +85,8 @@ impl Buffers {
 
 impl UreqBuffers for Buffers {
     fn output(&mut self) -> &mut [u8] {
-        if self.output.is_empty() {
-            self.output = vec![0; OUTPUT];
+        if self.output.len() != self.outgoing {
+            self.output = vec![0; self.outgoing];
         }
         &mut self.output
     }
@@ -116,20 +133,20 @@ mod tests {
 
     #[test]
     fn grows_while_reads_fill_it_and_shrinks_when_they_do_not() {
-        let mut buffers = Buffers::new();
-        let mut sizes = Vec::new();
-        for length in [LARGE, LARGE, LARGE, LARGE, 100, 100, 100, 100] {
+        let mut buffers = Buffers::new(100);
+        let sizes = [LARGE, LARGE, LARGE, LARGE, LARGE, 100, 100, 100, 100].map(|length| {
             let got = receive(&mut buffers, &vec![7; length]);
-            sizes.push(buffers.input.len());
+            let size = buffers.input.len();
             assert_eq!(buffers.input(), vec![7; got]);
             buffers.input_consume(got);
-        }
-        assert_eq!(sizes, [SMALL, 4 * SMALL, LARGE, LARGE, LARGE, 4 * SMALL, SMALL, SMALL]);
+            size
+        });
+        assert_eq!(sizes.map(|size| size / SMALL), [1, 4, 16, 64, 64, 64, 16, 4, 1]);
     }
 
     #[test]
     fn what_is_not_consumed_stays_in_front() {
-        let mut buffers = Buffers::new();
+        let mut buffers = Buffers::new(100);
         receive(&mut buffers, b"abcdef");
         buffers.input_consume(4);
         assert!(buffers.can_use_input());
@@ -141,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_head_of_any_allowed_size_fits() {
-        let mut buffers = Buffers::new();
+        let mut buffers = Buffers::new(100);
         let head: Vec<u8> = (0..LARGE + 100).map(|i| i as u8).collect();
         let mut there = 0;
         while there < head.len() {
@@ -152,20 +169,35 @@ mod tests {
 
     #[test]
     fn a_limit_on_the_space_is_kept() {
-        let mut buffers = Buffers::new();
+        let mut buffers = Buffers::new(100);
         assert_eq!(buffers.space(10).len(), 10);
         assert_eq!(buffers.space(0).len(), 1);
     }
 
     #[test]
     fn output_is_there_only_while_it_is_needed() {
-        let mut buffers = Buffers::new();
+        let mut buffers = Buffers::new(100);
         assert!(buffers.outgoing().is_empty());
-        assert_eq!(buffers.output().len(), OUTPUT);
-        buffers.sent();
+        assert_eq!(buffers.output().len(), SMALL);
+        buffers.all_sent();
         assert_eq!(buffers.output.capacity(), 0);
         let (tmp, output) = buffers.tmp_and_output();
         assert!(!tmp.is_empty());
-        assert_eq!(output.len(), OUTPUT);
+        assert_eq!(output.len(), SMALL);
+    }
+
+    #[test]
+    fn output_has_room_for_the_head_and_grows_for_a_large_body() {
+        let mut buffers = Buffers::new(5000);
+        assert_eq!(buffers.output().len(), 5000);
+        buffers.sent(4000);
+        assert_eq!(buffers.output().len(), 5000);
+        buffers.sent(5000);
+        assert_eq!(buffers.output().len(), 20_000);
+        buffers.sent(20_000);
+        assert_eq!(buffers.output().len(), LARGE);
+        buffers.sent(LARGE);
+        assert_eq!(buffers.output().len(), LARGE);
+        assert_eq!(Buffers::new(100_000).output().len(), 100_000);
     }
 }

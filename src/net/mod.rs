@@ -59,12 +59,18 @@ impl Network {
         }
     }
 
-    /// Connects to the server of `url`, up to where the request may be sent.
+    /// Connects to the server of `url`, up to where a request may be sent whose head is at most `head` bytes long.
     #[inline(never)]
-    pub(crate) fn open(&self, url: &Url, interrupt: &Arc<Interrupt>, wire: &Arc<Wire>) -> Result<Connector, Failure> {
+    pub(crate) fn open(
+        &self,
+        url: &Url,
+        head: usize,
+        interrupt: &Arc<Interrupt>,
+        wire: &Arc<Wire>,
+    ) -> Result<Connector, Failure> {
         match self.reach(url, interrupt, wire) {
             Ok((socket, session)) => {
-                let transport = Transport::new(socket, session, interrupt.clone(), wire.clone());
+                let transport = Transport::new(socket, session, head, interrupt.clone(), wire.clone());
                 Ok(Connector(Mutex::new(Some(transport))))
             }
             Err(Stop::Failed(failure)) => Err(failure),

@@ -52,10 +52,11 @@ impl Transport {
     pub(crate) fn new(
         socket: Socket,
         session: Option<Session>,
+        head: usize,
         interrupt: Arc<Interrupt>,
         wire: Arc<Wire>,
     ) -> Transport {
-        Transport { socket, session, buffers: Buffers::new(), interrupt, wire, received: 0 }
+        Transport { socket, session, buffers: Buffers::new(head), interrupt, wire, received: 0 }
     }
 
     fn read(&mut self, most: usize, limits: Limits) -> io::Result<usize> {
@@ -171,6 +172,7 @@ impl UreqTransport for Transport {
                 Ok(taken)
             }),
         };
+        self.buffers.sent(amount);
         result.map_err(|error| match error.kind() {
             _ if self.interrupt.is_fired() => self.interrupted(),
             io::ErrorKind::TimedOut => {
@@ -184,7 +186,7 @@ impl UreqTransport for Transport {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        self.buffers.sent();
+        self.buffers.all_sent();
         let reading = self.wire.reading();
         let most = if reading.head { HEAD - self.received.min(HEAD) } else { usize::MAX };
         if most == 0 {

@@ -3,7 +3,7 @@
 use crate::scan::BLOCK;
 
 /// What an idle connection costs.
-const SMALLEST: usize = 4 << 10;
+pub(super) const SMALLEST: usize = 2 << 10;
 /// What a busy one may cost, unless one event needs more.
 pub(super) const LARGEST: usize = 64 << 10;
 /// Small reads in a row after which a large buffer is given up.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use common::*;
-use eventsource::{Config, ErrorKind, EventSource, Kind, ReconnectMode, State};
+use eventsource::{Config, ErrorKind, Event, EventSource, Handle, Kind, ReconnectMode, State};
 use eventsource_test_server::{BlackHole, Fault, Request, Tls};
 
 fn ids(requests: &[Request]) -> Vec<Option<String>> {
@@ -905,6 +905,76 @@ fn fail_answers_a_connect() {
         assert_eq!(story(&seen), told);
         assert_eq!(seen[1].data, "no token");
         assert_eq!(server.connections().len(), 1);
+    });
+}
+
+#[test]
+fn reconnect_and_pause_win_over_an_answer() {
+    for_each_driver(|driver| {
+        let server = Server::start();
+        server.on("/s", [Script::empty(503).end(), Script::empty(503).end(), Script::sse().stall()]);
+        let mut n = 0;
+        let (config, clock) = fast_with_clock(&server.url("/s"));
+        let seen = follow(driver, &config, move |event, handle| {
+            n += 1;
+            match n {
+                1 => {
+                    handle.fail("no token").unwrap();
+                    handle.reconnect().unwrap();
+                }
+                2 => {
+                    handle.fail("no token").unwrap();
+                    handle.pause().unwrap();
+                    handle.resume().unwrap();
+                }
+                4 => {
+                    handle.retry(Some(Duration::from_secs(77))).unwrap();
+                    handle.reconnect().unwrap();
+                }
+                _ if event.kind() == Kind::Open => handle.close().unwrap(),
+                _ => {}
+            }
+        });
+        let busy = "error HttpStatus 503 retry=1000";
+        let told = ["connect", "connect", "connect", busy, "connect", busy, "connect", "open", "close None 200"];
+        assert_eq!(story(&seen), told, "what was failed and then reconnected is no error");
+        assert_eq!(clock.waits(), [100, 1000].map(ms), "attempts called off are none");
+    });
+}
+
+#[test]
+fn an_attempt_called_off_counts_as_a_failure_that_sent_nothing() {
+    for_each_driver(|driver| {
+        let server = Server::start();
+        server.on("/s", Script::events("data: a\n\n"));
+        let mut config = post(&server.url("/s"), AUTO);
+        config.set_max_retries(1).unwrap();
+        let fail = |event: &Event<'_>, handle: &Handle| {
+            if event.kind() == Kind::Connect {
+                handle.fail("not now").unwrap();
+            }
+        };
+        let told =
+            ["connect", "error Application retry=1000", "connect", "error Application final", "close Application"];
+        assert_eq!(story(&follow(driver, &config, fail)), told);
+        let never = story(&follow(driver, &post(&server.url("/s"), NEVER), fail));
+        assert_eq!(never, ["connect", "error Application final", "close Application"]);
+        assert!(server.connections().is_empty());
+    });
+}
+
+#[test]
+fn standard_status_is_about_statuses_only() {
+    // row 11, row 25
+    for_each_driver(|driver| {
+        let server = Server::start();
+        server.on("/s", [Script::new().fin(), Script::events("data: a\n\n"), Script::empty(503).end()]);
+        let mut config = fast(&server.url("/s"));
+        config.set_standard_status(true).unwrap();
+        let errors: Vec<_> =
+            follow(driver, &config, |_, _| {}).iter().filter(|e| e.kind == Kind::Error).map(Seen::brief).collect();
+        let expected = ["error Io retry=1000", "error Ended 200 retry=1000", "error HttpStatus 503 final"];
+        assert_eq!(errors, expected);
     });
 }
 

@@ -253,6 +253,50 @@ fn permanent_redirects_in_the_origin_are_remembered() {
 }
 
 #[test]
+fn set_url_forgets_a_remembered_redirect_and_keeps_secrets_where_they_belong() {
+    // row 21, row 48
+    for_each_driver(|driver| {
+        let (home, away) = (Server::start(), Server::start());
+        home.on("/s", Script::redirect(308, "/t"));
+        home.on("/t", Script::events("id: 1\ndata: a\n\n"));
+        away.on("/s", stream());
+        let urls = [home.url("/s"), format!("http://user:pw@{}/s", away.address()), away.url("/s"), home.url("/s")];
+        let mut config = fast(&home.url("/s"));
+        config.set_secret_header("X-Secret", "s").unwrap().set_header("X-Plain", "p").unwrap();
+        let mut attempt = 0;
+        let seen = follow(driver, &config, move |event, handle| {
+            if event.kind() == Kind::Connect {
+                attempt += 1;
+                match attempt {
+                    3..=6 => handle.set_url(&urls[attempt - 3]).unwrap(),
+                    7 => handle.close().unwrap(),
+                    _ => {}
+                }
+                if attempt == 5 {
+                    handle.set_secret_header("X-Secret", Some("of away")).unwrap(); // bound to where it goes now
+                }
+            }
+        });
+        let secrets = |requests: &[Request]| {
+            requests.iter().map(|r| (r.target.clone(), r.header("x-secret"))).collect::<Vec<_>>()
+        };
+        let (s, of_home) = (|path: &str| path.to_owned(), Some("s".to_owned()));
+        let (both, one) = ([(s("/s"), of_home.clone()), (s("/t"), of_home.clone())], [(s("/t"), of_home)]);
+        let last = [(s("/s"), None), (s("/t"), None)];
+        assert_eq!(secrets(&home.requests()), [&both[..], &one, &both, &last].concat());
+        assert_eq!(secrets(&away.requests()), [(s("/s"), None), (s("/s"), Some("of away".into()))]);
+        // Credentials of a URL go with it; the last event ID stays.
+        let away = away.requests();
+        assert_eq!(away[0].header("authorization").as_deref(), Some("Basic dXNlcjpwdw=="));
+        assert_eq!(away[1].header("authorization"), None);
+        assert!(
+            away.iter().all(|r| r.header("last-event-id").as_deref() == Some("1") && r.header("x-plain").is_some())
+        );
+        assert_eq!(seen.iter().filter(|e| e.kind == Kind::Connect).count(), 7);
+    });
+}
+
+#[test]
 fn what_a_captive_portal_could_say_is_not_remembered() {
     // row 48
     for_each_driver(|driver| {

@@ -160,6 +160,21 @@ fn the_content_type_is_compared_by_its_essence() {
 }
 
 #[test]
+fn of_several_content_types_the_last_counts_and_http_1_0_is_http() {
+    // row 10
+    for_each_driver(|driver| {
+        let told = ["connect", "open", "message \"a\"", "close None 200"];
+        let last =
+            Script::status(200, "OK").header("Content-Type", "text/html").header("Content-Type", "text/event-stream");
+        assert_eq!(brief(driver, last.body(EVENT).stall(), |_| {}), told);
+        let old = "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        assert_eq!(brief(driver, Script::new().send(old).send(EVENT).stall(), |_| {}), told);
+        let no_reason = "HTTP/1.1 200\r\ncontent-type:text/event-stream\r\n\r\n";
+        assert_eq!(brief(driver, Script::new().send(no_reason).send(EVENT).stall(), |_| {}), told);
+    });
+}
+
+#[test]
 fn charset_does_not_matter_the_body_is_utf8() {
     // row 16
     for_each_driver(|driver| {

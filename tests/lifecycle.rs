@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::*;
 use eventsource::{CallError, Config, ConfigError, ErrorKind, EventSource, Kind, State};
@@ -537,6 +537,21 @@ fn a_final_error_leaves_a_last_window() {
             ["connect", "error HttpStatus 404 final", "connect", "open", "message \"a\" id=1", "close None 200 id=1"];
         assert_eq!(story(&seen), told);
         assert_eq!(server.requests()[1].header("x-new").as_deref(), Some("1"));
+        // From the end of the window on, a source that was revived is one that waits like any other.
+        let config = Config::new(&server.url("/gone")).unwrap();
+        let mut session = Session::start_with(driver, &config, |event, handle| {
+            if event.kind() == Kind::Error {
+                handle.retry(Some(Duration::from_secs(3600))).unwrap();
+            }
+        });
+        session.until(Kind::Error);
+        let begun = Instant::now();
+        while session.handle.state() != State::Connecting {
+            assert!(begun.elapsed() < DEADLINE, "{:?}", session.handle.state());
+            std::thread::yield_now();
+        }
+        session.handle.pause().unwrap();
+        assert_eq!(*story(&session.close()).last().unwrap(), "close None 404");
     });
 }
 
@@ -807,6 +822,13 @@ fn dropping_a_pulled_source_aborts_its_connection() {
     assert_eq!(server.connections_open(), 1);
     drop(source);
     server.wait_for_peer_end(0, DEADLINE);
+    // Once CLOSE was pulled there is no need to wait for that.
+    let mut source = self::source(&server, "/s");
+    while source.next().unwrap().kind() != Kind::Message {}
+    source.close().unwrap();
+    assert_eq!(source.next().unwrap().kind(), Kind::Close);
+    server.wait_for_peer_end(1, DEADLINE);
+    drop(source);
 }
 
 // ---- callbacks for some events only; back-pressure ----

@@ -152,6 +152,20 @@ fn close_and_pause_during_the_wait_end_it() {
 }
 
 #[test]
+fn no_connection_is_held_while_waiting() {
+    for_each_driver(|driver| {
+        let server = Server::start();
+        server.on("/s", Script::sse().length(9).body("data: a\n\n").stall());
+        let mut config = Config::new(&server.url("/s")).unwrap();
+        config.set_retry(Duration::from_secs(3600), Duration::from_secs(3600)).unwrap();
+        let mut session = Session::start(driver, &config);
+        session.until(Kind::Error);
+        server.wait_for_peer_end(0, DEADLINE); // though the server would have held it for longer
+        session.close();
+    });
+}
+
+#[test]
 fn it_keeps_trying_with_one_error_an_attempt() {
     // row 40, row 37
     for_each_driver(|driver| {
@@ -295,6 +309,7 @@ fn an_id_that_no_header_may_carry_is_kept_but_not_sent() {
             assert_eq!(ids(&server.requests()), [None, None], "{id:?}");
             let messages: Vec<_> = seen.iter().filter(|e| e.kind == Kind::Message).map(|e| e.id.as_str()).collect();
             assert_eq!(messages, [id, id]);
+            assert!(seen.iter().all(|e| e.kind != Kind::Connect || e.id.is_empty()), "CONNECT says what is sent");
         }
         for id in ["a\tb", "\u{80}", " x ", &"x".repeat(8192)] {
             let server = Server::start();

@@ -1,0 +1,1 @@
+// Its existence is what canImport(Darwin) asks for.

@@ -1,0 +1,243 @@
+// The header provider: asked before each attempt, waited for, and not waited for any longer than that makes sense.
+
+import Foundation
+import XCTest
+
+@testable import EventSource
+
+final class ProviderTests: ServerTestCase {
+  /// An answer that a test gives when it likes; cancellation changes nothing about it.
+  private final class Stubborn: Sendable {
+    private let state = Locked<(asked: [EventSource.Attempt], waiting: [CheckedContinuation<[String: String], Never>])>(
+      ([], []))
+
+    var asked: [EventSource.Attempt] { state { $0.asked } }
+
+    @Sendable func ask(_ attempt: EventSource.Attempt) async -> [String: String] {
+      await withCheckedContinuation { continuation in
+        state {
+          $0.asked.append(attempt)
+          $0.waiting.append(continuation)
+        }
+      }
+    }
+
+    func answer(_ headers: [String: String]) {
+      let waiting = state { state in
+        defer { state.waiting = [] }
+        return state.waiting
+      }
+      for continuation in waiting { continuation.resume(returning: headers) }
+    }
+  }
+
+  func testEachAttemptHasItsOwnHeaders() async throws {
+    let server = try server
+    let asked = Locked<[EventSource.Attempt]>([])
+    var configuration = EventSource.Configuration.quick
+    configuration.lastEventID = "0"
+    configuration.headerProvider = { attempt in
+      let count = asked {
+        $0.append(attempt)
+        return $0.count
+      }
+      // In its own time.
+      await Task.yield()
+      return ["X-Attempt": "\(count)"]
+    }
+    let url = server.url("/resume?every=2&total=6&retry=1")
+    let source = try EventSource(url: url, configuration: configuration)
+    let events = await source.takeAll()
+    XCTAssertEqual(events.compactMap { $0.message?.data }, ["1", "2", "3", "4", "5", "6"])
+    XCTAssertEqual(try server.requests().map { $0.header("x-attempt") }, ["1", "2", "3", "4"])
+    XCTAssertEqual(asked { $0 }.map(\.lastEventID), ["0", "2", "4", "6"])
+    XCTAssertEqual(asked { $0 }.map(\.url), [url, url, url, url])
+  }
+
+  func testTheSameForHandlers() async throws {
+    let server = try server
+    let stubborn = Stubborn()
+    var configuration = EventSource.Configuration.quick
+    configuration.headerProvider = stubborn.ask
+    try server.on("/s", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+    let source = try EventSource(url: server.url("/s"), configuration: configuration)
+    let heard = Heard()
+    try source.onEvent(on: .global()) { heard.add($0) }
+    try await eventually { stubborn.asked.count == 1 }
+    XCTAssertEqual(try server.requests().count, 0)
+    stubborn.answer(["Authorization": "token"])
+    try await eventually { heard.data == ["1"] }
+    XCTAssertEqual(try server.requests().map { $0.header("authorization") }, ["token"])
+  }
+
+  func testWhatItGivesStaysWithTheOrigin() async throws {
+    let server = try server
+    let other = try TestServer()
+    try server.on("/s", #"[[{"redirect": [302, "\#(other.at.url)/t"]}]]"#)
+    try other.on("/t", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+    var configuration = EventSource.Configuration()
+    configuration.headerProvider = { _ in ["X-Token": "secret"] }
+    let source = try EventSource(url: server.url("/s"), configuration: configuration)
+    let messages = await source.takeMessages(1)
+    XCTAssertEqual(messages.map(\.url), [other.url("/t")])
+    XCTAssertEqual(try server.requests().map { $0.header("x-token") }, ["secret"])
+    XCTAssertEqual(try other.requests().map { $0.header("x-token") }, [nil])
+    XCTAssertEqual(try other.stop(), "[]")
+  }
+
+  func testAThrowFailsTheAttempt() async throws {
+    struct NoToken: Error {}
+    let server = try server
+    try server.on("/s", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+    let first = Locked(true)
+    var configuration = EventSource.Configuration.quick
+    configuration.headerProvider = { _ in
+      let fail = first {
+        $0.toggle()
+        return !$0
+      }
+      if fail { throw NoToken() }
+      return [:]
+    }
+    let source = try EventSource(url: server.url("/s"), configuration: configuration)
+    let events = await source.take { $0.message != nil }
+    XCTAssertEqual(events.map(\.name), ["error", "open", "message"])
+    let error = try XCTUnwrap(events[0].error)
+    XCTAssertEqual(error.cause, .application)
+    XCTAssertNotNil(error.retryAfter)
+    XCTAssertTrue(error.message.contains("NoToken"), error.message)
+    XCTAssertEqual(try server.requests().count, 1)
+  }
+
+  func testAHeaderThatCannotBeSentFailsTheAttempt() async throws {
+    let server = try server
+    for bad in [["X-Bad": "a\r\nb"], ["X-Bad": "a\0b"], ["Bad Name": "a"]] {
+      var configuration = EventSource.Configuration.quick
+      configuration.headerProvider = { _ in bad }
+      configuration.maxRetries = 0
+      let source = try EventSource(url: server.url("/echo"), configuration: configuration)
+      let events = await source.takeAll()
+      XCTAssertEqual(events.map(\.name), ["error", "close"])
+      XCTAssertEqual(events[0].error?.cause, .application)
+    }
+    XCTAssertEqual(try server.requests().count, 0)
+  }
+
+  func testOneThatNeverAnswersFailsTheAttempt() async throws {
+    let server = try server
+    let stubborn = Stubborn()
+    var configuration = EventSource.Configuration.quick
+    configuration.connectTimeout = .milliseconds(50)
+    configuration.maxRetries = 0
+    configuration.headerProvider = stubborn.ask
+    let source = try EventSource(url: server.url("/echo"), configuration: configuration)
+    let events = await source.takeAll()
+    XCTAssertEqual(events.map(\.name), ["error", "close"])
+    XCTAssertEqual(events[0].error?.cause, .application)
+    XCTAssertEqual(try server.requests().count, 0)
+    stubborn.answer([:])
+  }
+
+  func testCloseDoesNotWaitForIt() async throws {
+    let server = try server
+    for handler in [false, true] {
+      let stubborn = Stubborn()
+      var configuration = EventSource.Configuration.quick
+      configuration.connectTimeout = .zero
+      configuration.headerProvider = stubborn.ask
+      let source = try EventSource(url: server.url("/echo"), configuration: configuration)
+      let heard = Heard()
+      let iteration = handler ? nil : Task { for await event in source.events { heard.add(event) } }
+      if handler { try source.onEvent(on: .global()) { heard.add($0) } }
+      try await eventually { stubborn.asked.count == 1 }
+      source.close()
+      try await eventually { heard.names == ["close"] }
+      await iteration?.value
+      stubborn.answer(["X": "late"])
+    }
+    XCTAssertEqual(try server.requests().count, 0)
+  }
+
+  func testCancellationReachesIt() async throws {
+    let cancelled = expectation(description: "cancelled")
+    let asked = expectation(description: "asked")
+    var configuration = EventSource.Configuration.quick
+    configuration.connectTimeout = .zero
+    configuration.headerProvider = { _ in
+      asked.fulfill()
+      do { try await Task.sleep(for: .seconds(3600)) } catch { cancelled.fulfill() }
+      return [:]
+    }
+    let source = try EventSource(url: server.url("/echo"), configuration: configuration)
+    let iteration = Task { await source.takeAll() }
+    await fulfillment(of: [asked], timeout: 60)
+    iteration.cancel()
+    await fulfillment(of: [cancelled], timeout: 60)
+    let events = await iteration.value
+    XCTAssertEqual(events.map(\.name), ["close"])
+  }
+
+  func testTheLastReferenceDoesNotWaitForIt() async throws {
+    let stubborn = Stubborn()
+    weak var weakly: EventSource?
+    do {
+      var configuration = EventSource.Configuration.quick
+      configuration.connectTimeout = .zero
+      configuration.headerProvider = stubborn.ask
+      let source = try EventSource(url: server.url("/echo"), configuration: configuration)
+      weakly = source
+      try source.onEvent(on: .global()) { _ in XCTFail("nothing happens") }
+      try await eventually { stubborn.asked.count == 1 }
+    }
+    try await eventually { weakly == nil }
+    stubborn.answer([:])
+  }
+
+  func testPauseAndReconnectAbandonItsAnswer() async throws {
+    let server = try server
+    try server.on("/s", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+    let stubborn = Stubborn()
+    var configuration = EventSource.Configuration.quick
+    configuration.connectTimeout = .zero
+    configuration.headerProvider = stubborn.ask
+    let source = try EventSource(url: server.url("/s"), configuration: configuration)
+    let messages = Task { await source.takeMessages(1) }
+    try await eventually { stubborn.asked.count == 1 }
+    source.pause()
+    XCTAssertEqual(source.state, .paused)
+    source.resume()
+    try await eventually { stubborn.asked.count == 2 }
+    source.reconnect()
+    try await eventually { stubborn.asked.count == 3 }
+    XCTAssertEqual(try server.requests().count, 0)
+    stubborn.answer(["X-Token": "1"])
+    let data = await messages.value.map(\.data)
+    XCTAssertEqual(data, ["1"])
+    XCTAssertEqual(try server.requests().count, 1)
+  }
+
+  /// Whenever a reconnect falls, the attempt after it has asked.
+  func testNoAttemptGoesWithoutAsking() async throws {
+    let server = try server
+    try server.on("/s", #"[["sse", "stall"]]"#)
+    var configuration = EventSource.Configuration.quick
+    configuration.headerProvider = { _ in ["X-Asked": UUID().uuidString] }
+    let source = try EventSource(url: server.url("/s"), configuration: configuration)
+    let iteration = Task { await source.takeAll() }
+    for _ in 0..<20 {
+      for _ in 0..<50 {
+        source.reconnect()
+        await Task.yield()
+      }
+      try await Task.sleep(for: .milliseconds(Int.random(in: 0..<120)))
+    }
+    try await eventually { source.state == .open }
+    source.close()
+    let events = await iteration.value
+    XCTAssertEqual(events.count { $0.error != nil }, 0)
+    let headers = try server.requests().map { $0.header("x-asked") }
+    XCTAssertGreaterThan(headers.count, 2)
+    XCTAssertFalse(headers.contains(nil))
+    XCTAssertEqual(Set(headers).count, headers.count, "each attempt its own")
+  }
+}

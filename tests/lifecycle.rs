@@ -894,3 +894,67 @@ fn a_consumer_that_stops_stops_the_server() {
         drop(session.close());
     });
 }
+
+#[test]
+fn a_destructor_may_call_anything_even_free() {
+    struct Owner(Arc<Mutex<Option<EventSource>>>, mpsc::Sender<&'static str>);
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            if let Some(source) = self.0.lock().unwrap().take() {
+                self.1.send(call(&source, "close")).unwrap();
+                self.1.send(call(&source, "start")).unwrap();
+                source.free();
+            }
+            self.1.send("over").unwrap();
+        }
+    }
+    let server = Server::start();
+    server.on("/s", Script::empty(204).end());
+    let slot = Arc::new(Mutex::new(None));
+    let (tell, told) = mpsc::channel();
+    let source = source(&server, "/s");
+    let owner = Owner(slot.clone(), tell);
+    source.on(Some(Kind::Close), None, move |_| _ = &owner).unwrap();
+    let mut holder = slot.lock().unwrap(); // the destructor waits for it
+    source.start().unwrap();
+    *holder = Some(source);
+    drop(holder);
+    assert_eq!(told.recv_timeout(DEADLINE), Ok("closed"));
+    assert_eq!(told.recv_timeout(DEADLINE), Ok("closed"));
+    assert_eq!(told.recv_timeout(DEADLINE), Ok("over"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_that_finds_no_thread_has_changed_nothing() {
+    // In a process of its own, whose address space is smaller than the stack asked for.
+    const NAME: &str = "a_start_that_finds_no_thread_has_changed_nothing";
+    if std::env::var_os("NO_ROOM").is_none() {
+        let again = std::process::Command::new("sh")
+            .args(["-c", "ulimit -v 250000 && exec \"$0\" --exact \"$1\" --nocapture"])
+            .args([std::env::current_exe().unwrap().to_str().unwrap(), NAME])
+            .env("NO_ROOM", "1")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&again.stdout);
+        assert!(again.status.success() && output.contains("there was no thread"), "{output}");
+        return;
+    }
+    let server = Server::start();
+    server.on("/s", Script::empty(204).end());
+    let mut config = fast(&server.url("/s"));
+    config.set_stack_size(256 << 20).unwrap();
+    let source = EventSource::new(&config).unwrap();
+    let (tell, told) = mpsc::channel();
+    let log = Log::default();
+    let witness = Witness { name: "wake", log: log.clone() };
+    let refused = source.start_polled(move || _ = &witness);
+    assert!(matches!(refused, Err(CallError::OutOfResources(_))), "{refused:?}");
+    assert_eq!(names(&log), ["wake"], "dropped before the call returned");
+    source.on(None, None, move |event| tell.send(event.kind()).unwrap()).unwrap();
+    assert!(matches!(source.start(), Err(CallError::OutOfResources(_))));
+    assert_eq!(source.state(), State::Connecting);
+    source.run().unwrap(); // needs no thread of ours
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [Kind::Connect, Kind::Close]);
+    println!("there was no thread");
+}

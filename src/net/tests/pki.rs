@@ -3,6 +3,7 @@
 
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -17,7 +18,10 @@ impl Pki {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.distinguished_name.push(rcgen::DnType::CommonName, "a CA for one test");
+        // Two authorities of one name would be taken for each other.
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("test CA {}", MADE.fetch_add(1, Ordering::Relaxed));
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         Pki { ca: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
     }
 
@@ -25,19 +29,13 @@ impl Pki {
         self.ca.der().clone()
     }
 
-    /// A certificate for `names` by this authority, and its key.
-    pub(crate) fn issue(&self, names: &[&str]) -> (CertificateDer<'static>, KeyPair) {
-        self.issue_with(names, |_| {})
+    pub(crate) fn pem(&self) -> String {
+        self.ca.pem()
     }
 
-    pub(crate) fn issue_with(
-        &self,
-        names: &[&str],
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> (CertificateDer<'static>, KeyPair) {
-        let mut params =
-            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-        change(&mut params);
+    /// A certificate for `names` by this authority, and its key.
+    pub(crate) fn issue(&self, names: &[&str]) -> (CertificateDer<'static>, KeyPair) {
+        let params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.ca).unwrap();
         (certificate.der().clone(), key)

@@ -348,6 +348,7 @@ impl<'a> Call<'a> {
     }
 
     /// Keeps the first bytes of the refused response, for the application to show or to log.
+    #[allow(clippy::boxed_local)] // boxed already, and large on the stack that every idle stream keeps
     #[inline(never)]
     fn refuse(&self, kind: ErrorKind, reason: String, hop: Box<Hop>) -> Box<Refusal> {
         let mut refusal = self.refusal(kind, reason, Some(hop.head));

@@ -36,6 +36,7 @@ impl<'a> Text<'a> {
     }
 
     /// The text with the NUL behind it.
+    #[cfg(any(feature = "capi", test))]
     pub(crate) fn as_bytes_with_nul(&self) -> &'a [u8] {
         self.with_nul
     }

@@ -202,7 +202,8 @@ fn serve_socks5(stream: &mut TcpStream, login: Option<(&[u8], &[u8])>) -> Vec<u8
 
 #[test]
 fn socks5_leads_to_the_server() {
-    let table: [(&str, &str, Option<(&[u8], &[u8])>, &[u8]); 4] = [
+    type Credentials<'a> = Option<(&'a [u8], &'a [u8])>;
+    let table: [(&str, &str, Credentials<'_>, &[u8]); 4] = [
         ("", "http://target.test:258/", None, b"target.test\x01\x02"),
         ("u:p%40@", "http://target.test/", Some((b"u", b"p@")), b"target.test\x00\x50"),
         ("", "http://10.1.2.3/", None, b"\x0a\x01\x02\x03\x00\x50"),

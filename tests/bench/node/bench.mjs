@@ -24,7 +24,7 @@ const SCENARIOS = [
   ['1,000 bytes', 'flood', '/flood?size=1000'],
   ['each ms', 'latency', '/ticks?ms=1&count=3100'],
   ['500 a second', 'trickle', '/ticks?ms=2&count=5800'],
-  ['idle', 'idle', '/ticks?ms=3600000&count=2'],
+  ['idle', 'idle', '/idle'],
 ];
 
 function run(...command) {
@@ -52,7 +52,12 @@ async function startServer() {
   run('cargo', 'build', '--release', '-q', '-p', 'eventsource-test-server');
   const child = spawn(path.join(process.env.CARGO_TARGET_DIR ?? target, 'release', 'eventsource-test-server'), { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = await once(createInterface({ input: child.stdout }), 'line');
-  return { url: line.split(' ')[1], stop: () => child.stdin.end() };
+  const [, url, , control] = line.split(' ');
+  // One event, to know that all is set up, and silence.
+  const script = { path: '/idle', steps: ['sse', { body: 'data: x\n\n' }, 'stall'] };
+  const answer = await fetch(`${control}/0/on`, { method: 'POST', body: JSON.stringify(script) });
+  if (!answer.ok) throw new Error(await answer.text());
+  return { url, stop: () => child.stdin.end() };
 }
 
 async function measure(node, client, scenario, url) {
@@ -74,6 +79,7 @@ for (const node of nodes()) {
     for (const [title, scenario, where] of SCENARIOS) {
       for (const client of CLIENTS) {
         if (client === 'http.get' && scenario === 'idle') continue;
+        if (process.stderr.isTTY) process.stderr.write(`\r${version} round ${round + 1}: ${title}, ${client}      `);
         const result = await measure(node, client, scenario, server.url + where);
         for (const [name, value] of Object.entries(result ?? {})) ((table.get(client)[`${title} ${name}`] ??= [])).push(value);
       }

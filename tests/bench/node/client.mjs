@@ -24,7 +24,7 @@ const clients = {
     const request = http.get(to, (response) => {
       let rest = 0;
       if (size > 0) response.on('data', (bytes) => { for (rest += bytes.length; rest >= size; rest -= size) each(''); });
-      else response.on('data', (bytes) => each(bytes.latin1Slice(6)));
+      else response.on('data', (bytes) => { for (const event of bytes.latin1Slice().split('\n\n')) if (event !== '') each(event.slice(6)); });
     });
     request.on('error', () => {});
     return () => request.destroy();

@@ -199,7 +199,9 @@ fn back_off() -> Phase {
     Phase::new(config, Kind::Error, || {}, nobody)
 }
 
-const PHASES: [(&str, fn() -> Phase); 12] = [
+type Make = fn() -> Phase;
+
+const PHASES: [(&str, Make); 12] = [
     ("TCP connect", tcp),
     ("proxy, CONNECT", proxy_connect),
     ("proxy, SOCKS5", proxy_socks),

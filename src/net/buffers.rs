@@ -47,10 +47,13 @@ impl Buffers {
                 self.input = vec![0; self.suggested];
             }
         } else {
-            self.input.copy_within(self.start..self.filled, 0);
-            (self.start, self.filled) = (0, self.filled - self.start);
-            let wanted = if self.filled == self.input.len() { self.filled * 2 } else { self.filled + 1 };
-            self.input.resize(wanted.max(self.suggested), 0);
+            if self.start > 0 {
+                self.input.copy_within(self.start..self.filled, 0);
+                (self.start, self.filled) = (0, self.filled - self.start);
+            }
+            if self.filled == self.input.len() {
+                self.input.resize((self.filled * 2).max(self.suggested), 0);
+            }
         }
         let end = self.input.len().min(self.filled.saturating_add(most.max(1)));
         &mut self.input[self.filled..end]

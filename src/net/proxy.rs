@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 
-use super::socket::Socket;
+use super::socket::{Socket, timed_out};
 use super::{Deadline, Stop, Wire, words};
 use crate::error::{ErrorKind, Failure};
 use crate::interrupt::Interrupt;
@@ -32,7 +32,7 @@ pub(super) fn tunnel(
     };
     result.map_err(|refusal| match refusal {
         _ if interrupt.is_fired() => Stop::Interrupted,
-        Refusal::Broken(error) if error.kind() == io::ErrorKind::TimedOut => Stop::TimedOut,
+        Refusal::Broken(error) if timed_out(&error) => Stop::TimedOut,
         Refusal::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             failed("the proxy closed the connection before the way to the server was open".to_owned())
         }

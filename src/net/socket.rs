@@ -20,7 +20,7 @@ impl Socket {
         Socket { stream, read_limit: None, write_limit: None }
     }
 
-    /// One recv. `TimedOut` if nothing came within `limit`.
+    /// One recv. Fails as `timed_out` tells if nothing came within `limit`.
     pub(crate) fn read(&mut self, space: &mut [u8], limit: Option<Duration>) -> io::Result<usize> {
         let Socket { stream, read_limit, .. } = self;
         blocking(limit, |limit| {
@@ -29,7 +29,7 @@ impl Socket {
         })
     }
 
-    /// One send. `TimedOut` if nothing could be sent within `limit`.
+    /// One send. Fails as `timed_out` tells if nothing could be sent within `limit`.
     pub(crate) fn write(&mut self, bytes: &[u8], limit: Option<Duration>) -> io::Result<usize> {
         let Socket { stream, write_limit, .. } = self;
         blocking(limit, |limit| {
@@ -44,9 +44,13 @@ impl Socket {
     }
 }
 
+/// Whether a limit of ours has passed. The kernel's own timeout, which means that the connection is dead, has a number.
+pub(crate) fn timed_out(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::TimedOut && error.raw_os_error().is_none()
+}
+
 /// Makes a blocking call anew after a signal, with what is left of its time.
 fn blocking(limit: Option<Duration>, mut call: impl FnMut(Option<Duration>) -> io::Result<usize>) -> io::Result<usize> {
-    let timed_out = || io::Error::from(ErrorKind::TimedOut);
     let Some(limit) = limit else {
         loop {
             match call(None) {
@@ -61,11 +65,15 @@ fn blocking(limit: Option<Duration>, mut call: impl FnMut(Option<Duration>) -> i
     let mut left = limit;
     loop {
         if left.is_zero() {
-            return Err(timed_out());
+            return Err(ErrorKind::TimedOut.into());
         }
         match call(Some(left)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => left = limit.saturating_sub(begun.elapsed()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(timed_out()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(ErrorKind::TimedOut.into()),
+            // Windows has one number for both: the time tells.
+            Err(error) if cfg!(windows) && error.kind() == ErrorKind::TimedOut && begun.elapsed() * 2 > limit => {
+                return Err(ErrorKind::TimedOut.into());
+            }
             done => return done,
         }
     }
@@ -106,5 +114,67 @@ impl Write for Until<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use std::net::TcpListener;
+
+    fn pair() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (Socket::new(Arc::new(near)), listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn a_limit_that_passes_is_told_from_a_connection_that_died() {
+        let (mut socket, _far) = pair();
+        let error = socket.read(&mut [0; 8], Some(Duration::from_millis(5))).unwrap_err();
+        assert!(timed_out(&error));
+        let error = socket.read(&mut [0; 8], Some(Duration::ZERO)).unwrap_err();
+        assert!(timed_out(&error));
+        #[cfg(unix)]
+        for limit in [None, Some(Duration::from_secs(60))] {
+            let dead = || io::Error::from_raw_os_error(nix::errno::Errno::ETIMEDOUT as i32);
+            let error = blocking(limit, |_| Err(dead())).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            assert!(!timed_out(&error));
+        }
+    }
+
+    #[test]
+    fn a_signal_costs_no_time() {
+        let mut calls = 0;
+        let limit = Duration::from_secs(60);
+        let got = blocking(Some(limit), |left| {
+            calls += 1;
+            assert!(left.unwrap() <= limit);
+            if calls < 3 { Err(ErrorKind::Interrupted.into()) } else { Ok(7) }
+        });
+        assert_eq!((got.unwrap(), calls), (7, 3));
+        // Interrupted again and again, it ends all the same.
+        let error = blocking(Some(Duration::from_millis(5)), |_| Err(ErrorKind::Interrupted.into())).unwrap_err();
+        assert!(timed_out(&error));
+    }
+
+    #[test]
+    fn the_system_is_asked_only_for_what_changes() {
+        let (mut socket, mut far) = pair();
+        let mut asked = 0;
+        for limit in [None, Some(1), Some(1), Some(2), None, None] {
+            let limit = limit.map(Duration::from_secs);
+            set(&mut socket.read_limit, limit, |limit| {
+                asked += 1;
+                socket.stream.set_read_timeout(limit)
+            })
+            .unwrap();
+        }
+        assert_eq!(asked, 3);
+        far.write_all(b"x").unwrap();
+        assert_eq!(socket.read(&mut [0; 8], None).unwrap(), 1);
     }
 }

@@ -177,7 +177,7 @@ fn race(addresses: &[SocketAddr], deadline: Deadline, interrupt: &Interrupt) -> 
 /// the system gives the address up.
 #[cfg(not(unix))]
 fn race(addresses: &[SocketAddr], deadline: Deadline, interrupt: &Interrupt) -> Result<TcpStream, Stop> {
-    use crossbeam_channel::{never, select, unbounded};
+    use crossbeam_channel::{select, unbounded};
 
     let (tell, told) = unbounded();
     let mut losses = Losses::new();
@@ -185,6 +185,9 @@ fn race(addresses: &[SocketAddr], deadline: Deadline, interrupt: &Interrupt) -> 
     let mut running = 0;
     let mut next = Deadline::now();
     loop {
+        if deadline.passed() {
+            return Err(Stop::TimedOut); // which a connect with that very limit says in other words
+        }
         if running == 0 || next.passed() {
             match coming.next() {
                 None if running == 0 => return Err(losses.tell()),
@@ -209,7 +212,6 @@ fn race(addresses: &[SocketAddr], deadline: Deadline, interrupt: &Interrupt) -> 
                 }
             }
         }
-        let stagger = if running == 0 { never() } else { next.channel() };
         if running == 0 {
             continue;
         }
@@ -226,7 +228,7 @@ fn race(addresses: &[SocketAddr], deadline: Deadline, interrupt: &Interrupt) -> 
             },
             recv(interrupt.fired()) -> _ => return Err(Stop::Interrupted),
             recv(deadline.channel()) -> _ => return Err(Stop::TimedOut),
-            recv(stagger) -> _ => {}
+            recv(next.channel()) -> _ => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, Error};
 
-use super::socket::Socket;
+use super::socket::{Socket, timed_out};
 use super::trust::{PinMismatch, Trust};
 use super::{Deadline, Stop};
 use crate::config::TlsOptions;
@@ -62,7 +62,7 @@ pub(super) fn handshake(
         match session.complete_io(&mut socket.until(deadline)) {
             Ok(_) => {}
             Err(_) if interrupt.is_fired() => return Err(Stop::Interrupted),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Stop::TimedOut),
+            Err(error) if timed_out(&error) => return Err(Stop::TimedOut),
             Err(error) if is_tls(&error) => return Err(failed(words(&error))),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(failed("the server closed the connection during the TLS handshake".to_owned()));

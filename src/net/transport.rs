@@ -8,7 +8,7 @@ use rustls::ClientConnection;
 use ureq::unversioned::transport::{Buffers as UreqBuffers, NextTimeout, Transport as UreqTransport};
 
 use super::buffers::Buffers;
-use super::socket::Socket;
+use super::socket::{Socket, timed_out};
 use super::tls::{self, Session};
 use super::{Deadline, End, Wire};
 use crate::error::{ErrorKind, Failure};
@@ -73,10 +73,10 @@ impl Transport {
     /// How reading ended, kept in the wire, and the error that ureq gets for it.
     fn ended(&self, error: &io::Error, head: bool) -> ureq::Error {
         let (end, failure) = match error.kind() {
-            io::ErrorKind::TimedOut if head => {
+            _ if timed_out(error) && head => {
                 (End::TimedOut, Failure::new(ErrorKind::TimedOut, "the server did not answer in time"))
             }
-            io::ErrorKind::TimedOut => {
+            _ if timed_out(error) => {
                 (End::TimedOut, Failure::new(ErrorKind::TimedOut, "the server was silent for too long"))
             }
             io::ErrorKind::UnexpectedEof => (
@@ -175,7 +175,7 @@ impl UreqTransport for Transport {
         self.buffers.sent(amount);
         result.map_err(|error| match error.kind() {
             _ if self.interrupt.is_fired() => self.interrupted(),
-            io::ErrorKind::TimedOut => {
+            _ if timed_out(&error) => {
                 self.wire.fail(Failure::new(ErrorKind::TimedOut, "the server did not take the request in time"))
             }
             _ => self.wire.fail(Failure::new(

@@ -164,7 +164,8 @@ fn sixteen_helpers_at_most_and_the_rest_wait_their_turn() {
         }
         let until = |queued| {
             while held.asked.load(Ordering::SeqCst) < HELPERS || held.lookups.table().queue.len() < queued {
-                std::thread::yield_now();
+                // Not a spin: it would keep the table's lock from those who wait for it.
+                std::thread::sleep(Duration::from_millis(1));
             }
         };
         until(4);

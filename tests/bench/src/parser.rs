@@ -8,12 +8,14 @@ use nix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 use streams::{Column, columns};
 
+use crate::table::{Row, row, short, times};
+
 /// Rounds of which the median counts; all contestants take turns in each.
 const ROUNDS: usize = 9;
 /// How long one turn lasts at least.
 const TURN: Duration = Duration::from_millis(25);
 
-pub fn run(arguments: &[String]) {
+pub fn run(arguments: &[String]) -> Vec<Row> {
     let columns: Vec<Column> = columns()
         .into_iter()
         .filter(|column| arguments.first().is_none_or(|wanted| column.name.contains(&**wanted)))
@@ -37,26 +39,32 @@ pub fn run(arguments: &[String]) {
         println!();
     }
     print!("| ours / best of the others |");
-    for result in &results {
-        let best =
-            ALL.iter().zip(result).filter(|(other, _)| other.competes).map(|(_, speed)| *speed).fold(0.0, f64::max);
-        print!(" {} × |", short(result[0] / best));
-    }
-    println!();
+    results.iter().for_each(|result| print!(" {} |", times(result[0] / best_other(result).1)));
+    println!("\n");
+    let aims = [
+        ("100 B", "≥ 7 GB/s"),
+        ("100 B event, id", "≥ 4 GB/s"),
+        ("64 KB", "≥ 12 GB/s"),
+        ("1-byte chunks", "≥ 0.15 GB/s"),
+    ];
+    let line = |(column, result): (&Column, &Vec<f64>)| {
+        let (_, aim) = aims.iter().find(|(name, _)| *name == column.name)?;
+        let (other, best) = best_other(result);
+        let (ours, beside) = (format!("{} GB/s", short(result[0])), format!("{other} {} GB/s", short(best)));
+        Some(row(format!("parser, {}", column.name), ours, beside, times(result[0] / best), aim))
+    };
+    columns.iter().zip(&results).filter_map(line).collect()
+}
+
+/// The fastest of those that do the same.
+fn best_other(result: &[f64]) -> (&'static str, f64) {
+    let others = ALL.iter().zip(result).filter(|(other, _)| other.competes).map(|(other, speed)| (other.name, *speed));
+    others.fold(("", 0.0), |best, other| if other.1 > best.1 { other } else { best })
 }
 
 /// Processor time of this thread, so that whatever else runs on the machine counts less.
 fn busy() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock").into()
-}
-
-fn short(number: f64) -> String {
-    match number {
-        ..0.1 => format!("{number:.3}"),
-        ..10.0 => format!("{number:.2}"),
-        ..100.0 => format!("{number:.1}"),
-        _ => format!("{number:.0}"),
-    }
 }
 
 /// GB/s of each contestant.

@@ -1,0 +1,88 @@
+/* ours start|run|next|poll stream|ages URL [CA.pem]: one stream through the C API, to its end, in that driver. */
+#include "measure.h"
+
+#include <eventsource.h>
+#include <semaphore.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void fail(const char *what) {
+    fprintf(stderr, "ours: %s\n", what);
+    exit(1);
+}
+
+static void take(const eventsource_event *event) {
+    size_t len;
+    const char *data = eventsource_event_data(event, &len);
+    switch (eventsource_event_kind(event)) {
+    case EVENTSOURCE_KIND_MESSAGE: count(data, len); break;
+    case EVENTSOURCE_KIND_ERROR: fail(data);
+    default: break;
+    }
+}
+
+static void on_message(void *user_data, const eventsource_event *event) {
+    (void)user_data;
+    size_t len;
+    const char *data = eventsource_event_data(event, &len);
+    count(data, len);
+}
+
+static void on_error(void *user_data, const eventsource_event *event) {
+    (void)user_data;
+    fail(eventsource_event_data(event, NULL));
+}
+
+static void over(void *semaphore) { sem_post(semaphore); }
+
+static void wake(void *fd) {
+    if (eventfd_write(*(int *)fd, 1) != 0) fail("eventfd");
+}
+
+static void add_ca(eventsource_config *config, const char *path) {
+    static char pem[1 << 16];
+    FILE *file = fopen(path, "r");
+    if (!file) fail(path);
+    size_t len = fread(pem, 1, sizeof pem, file);
+    fclose(file);
+    eventsource_config_set_only_ca_pem(config, (const uint8_t *)pem, len);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 4) fail("usage: ours start|run|next|poll stream|ages URL [CA.pem]");
+    const char *driver = argv[1];
+    begin(strcmp(argv[2], "ages") == 0);
+    eventsource_config *config;
+    eventsource *source;
+    const eventsource_event *event;
+    if (eventsource_config_new(argv[3], &config) != EVENTSOURCE_STATUS_OK) fail("URL");
+    eventsource_config_set_reconnect(config, EVENTSOURCE_RECONNECT_NEVER);
+    if (argc > 4) add_ca(config, argv[4]);
+    if (eventsource_new(config, &source) != EVENTSOURCE_STATUS_OK) fail(eventsource_config_error(config, NULL));
+    eventsource_config_free(config);
+
+    if (strcmp(driver, "next") == 0) {
+        while (eventsource_next(source, &event) == EVENTSOURCE_STATUS_OK) take(event);
+    } else if (strcmp(driver, "poll") == 0) {
+        int fd = eventfd(0, EFD_CLOEXEC);
+        eventfd_t n;
+        eventsource_status status = EVENTSOURCE_STATUS_OK;
+        if (eventsource_start_polled(source, wake, &fd, NULL) != EVENTSOURCE_STATUS_OK) fail("start_polled");
+        while (status != EVENTSOURCE_STATUS_CLOSED && eventfd_read(fd, &n) == 0) {
+            while ((status = eventsource_poll(source, &event)) == EVENTSOURCE_STATUS_OK) take(event);
+        }
+    } else {
+        eventsource_on(source, EVENTSOURCE_KIND_MESSAGE, NULL, on_message, NULL, NULL);
+        sem_t ended;
+        sem_init(&ended, 0, 0);
+        eventsource_on(source, EVENTSOURCE_KIND_ERROR, NULL, on_error, &ended, over);
+        if (strcmp(driver, "run") == 0) {
+            eventsource_run(source);
+        } else {
+            eventsource_start(source);
+            sem_wait(&ended);
+        }
+    }
+    eventsource_free(source);
+    return report();
+}

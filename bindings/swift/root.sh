@@ -14,7 +14,7 @@ packages=swiftlang,libc6-dev,libstdc++-14-dev,git
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/libeventsource
 root=$cache/swift-root/$version-$(uname -m)
-checkout=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
+checkout=$(cd "$(dirname "$0")/../.." && pwd -P)
 
 die() { echo "root.sh: $*" >&2; exit 1; }
 
@@ -52,13 +52,13 @@ fi
 [ $# -gt 0 ] || { echo "$root"; exit 0; }
 
 # Everything mounted here is seen by this command alone and goes with it. /dev is the root's own.
-export SWIFT_ROOT=$root CHECKOUT=$checkout FOLDER=$PWD
+export SWIFT_ROOT=$root CHECKOUT=$checkout FOLDER=$(pwd -P)
 exec unshare --mount --propagation private bash -c '
   set -e
+  export -n SWIFT_ROOT CHECKOUT FOLDER
   mount -t proc proc "$SWIFT_ROOT/proc"
   mount -t tmpfs tmpfs "$SWIFT_ROOT/mnt"
   mkdir -p "$SWIFT_ROOT$CHECKOUT"
   mount --bind "$CHECKOUT" "$SWIFT_ROOT$CHECKOUT"
-  exec chroot "$SWIFT_ROOT" /usr/bin/env -u SWIFT_ROOT HOME=/mnt TMPDIR=/mnt LANG=C.UTF-8 \
-    /bin/bash -c "cd \"\$FOLDER\" && exec \"\$@\"" root.sh "$@"
+  exec chroot "$SWIFT_ROOT" /usr/bin/env --chdir="$FOLDER" HOME=/mnt TMPDIR=/mnt LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin "$@"
 ' root.sh "$@"

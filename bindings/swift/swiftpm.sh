@@ -7,8 +7,8 @@
 # what was linked with another one is removed first.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-checkout=$(cd "$here/../.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd -P)
+checkout=$(cd "$here/../.." && pwd -P)
 library=$checkout/target/release/libeventsource.a
 
 flavour=$1 command=$2
@@ -21,7 +21,7 @@ case $flavour in
   *) echo "swiftpm.sh: no flavour $flavour" >&2; exit 2 ;;
 esac
 
-[ -f "$library" ] || (cd "$checkout" && cargo build --release --lib >&2)
+[ -f "$library" ] || (cd "$checkout" && cargo build --release --lib --target-dir target >&2)
 scratch=$checkout/target/swift/$(basename "$PWD")-$flavour
 mkdir -p "$scratch"
 # A folder is used by one SwiftPM at a time; the lock is also what keeps two of these from removing each other's products.

@@ -3,12 +3,14 @@
 # of: lint manifest apple debug snippets docs example service asan tsan
 set -euo pipefail
 cd "$(dirname "$0")"
-checkout=$(cd ../.. && pwd)
+checkout=$(cd ../.. && pwd -P)
 [ $# -gt 0 ] || set -- lint manifest apple debug snippets docs example service asan tsan
 
 fail() { echo "test.sh: $*" >&2; exit 1; }
 
 ./root.sh >/dev/null
+# The root sees this checkout only, so what is built is put into it, wherever cargo would else.
+export CARGO_TARGET_DIR=$checkout/target
 (cd "$checkout" && cargo build --quiet --release --lib && cargo build --quiet -p eventsource-test-server)
 
 # The scripted server ends when its standard input does: with this script, however that ends.
@@ -41,7 +43,7 @@ snippets() { ./snippets.sh; }
 docs() { ./docs.sh; }
 
 suite() {
-  ./swiftpm.sh "$1" test --disable-swift-testing 2>&1 | { grep -vE "^Test Case .* (started|passed)" || true; }
+  ./swiftpm.sh "$1" test --disable-swift-testing --skip CanaryTests 2>&1 | { grep -vE "^Test Case .* (started|passed)" || true; }
 }
 
 debug() { suite debug; }
@@ -82,8 +84,14 @@ service() {
     kill -0 "$pid" 2>/dev/null || fail "the contract test service does not start"
     sleep 0.2
   done
-  curl -sf "http://127.0.0.1:$port/" | grep -q '"capabilities"' || fail "GET / of the contract test service"
-  curl -sf -X DELETE "http://127.0.0.1:$port/"
+  ask() {
+    exec 3<>"/dev/tcp/127.0.0.1/$port"
+    printf '%s / HTTP/1.1\r\n\r\n' "$1" >&3
+    cat <&3
+    exec 3>&-
+  }
+  ask GET | grep -q '"capabilities"' || fail "GET / of the contract test service"
+  ask DELETE | grep -q ' 200 ' || fail "DELETE / of the contract test service"
   wait "$pid" || fail "the contract test service ends with status $?"
 }
 

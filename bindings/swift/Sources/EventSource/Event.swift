@@ -10,13 +10,13 @@ extension EventSource {
   /// source tries again unless the error says otherwise. ``close(_:)`` comes once and last.
   public enum Event: Sendable, Equatable {
     /// The server has answered with an event stream.
-    case open(Open)
+    indirect case open(Open)
     /// An event of the stream.
     case message(Message)
     /// The text after the colon of a comment line; servers send these to keep a connection alive.
     case comment(String)
     /// An attempt failed, the stream broke, or an event was too large.
-    case error(StreamError)
+    indirect case error(StreamError)
     /// All is over: nothing follows.
     case close(Close)
   }

@@ -13,20 +13,26 @@ extension EventSource {
     guard take(as: .handler) else {
       throw UsageError(reason: .busy, message: "the events of this source are being taken already")
     }
-    // Serial and in order, whatever kind of queue the caller has.
-    let queue = DispatchQueue(label: "eventsource", target: queue)
+    let delivery = Delivery(queue: queue, serial: DispatchQueue(label: "eventsource", target: queue), handler: handler)
     let drain: @Sendable () -> Void = { [weak self] in
-      queue.async { [weak self] in self?.drain(on: queue, into: handler) }
+      delivery.serial.async { [weak self] in self?.drain(into: delivery) }
     }
     waker.onWake(drain)
     drain()
   }
 
-  private func drain(on queue: DispatchQueue, into handler: @escaping @Sendable (Event) -> Void) {
+  private struct Delivery: Sendable {
+    let queue: DispatchQueue
+    /// On top of the other: one call at a time and in order, whatever kind of queue the caller has.
+    let serial: DispatchQueue
+    let handler: @Sendable (Event) -> Void
+  }
+
+  private func drain(into delivery: Delivery) {
     for _ in 0..<EventSource.burst {
       switch step() {
       case .event(let event):
-        handler(event)
+        delivery.handler(event)
         guard case .close = event else { continue }
         waker.onWake(nil)
         return
@@ -37,7 +43,10 @@ extension EventSource {
         return
       }
     }
-    // Others on this queue want a turn, however long the burst.
-    queue.async { [weak self] in self?.drain(on: queue, into: handler) }
+    // Others on the caller's queue want a turn, however long the burst: once round by that queue, since a queue on top of it
+    // keeps it for as long as it has something to do.
+    delivery.queue.async { [weak self] in
+      delivery.serial.async { [weak self] in self?.drain(into: delivery) }
+    }
   }
 }

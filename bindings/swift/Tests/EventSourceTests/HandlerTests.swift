@@ -52,7 +52,11 @@ final class HandlerTests: ServerTestCase {
       heard.add(event)
       inside { $0 -= 1 }
     }
-    try await eventually { heard.names.last == "close" }
+    // Whoever calls a verb wakes, too.
+    try await eventually {
+      source.waker.wake()
+      return heard.names.last == "close"
+    }
     XCTAssertEqual(heard.data, (1...4000).map(String.init))
   }
 
@@ -68,6 +72,33 @@ final class HandlerTests: ServerTestCase {
     try await eventually { heard.data == ["1"] }
     source.close()
     try await eventually { heard.names.last == "close" }
+  }
+
+  func testABurstLeavesTheQueueToOthers() async throws {
+    let source = try EventSource(url: server.url("/flood?size=10"))
+    let queue = DispatchQueue(label: "ours")
+    // All on the queue; the lock is for the test's own looks.
+    let state = Locked((turns: 0, seen: 0, run: 0, longest: 0, count: 0))
+    @Sendable func turn() {
+      let over = state { state in
+        state.turns += 1
+        return state.count == 100_000
+      }
+      if !over { queue.async { turn() } }
+    }
+    queue.async { turn() }
+    try source.onEvent(on: queue) { _ in
+      state { state in
+        guard state.count < 100_000 else { return }
+        state.run = state.turns == state.seen ? state.run + 1 : 1
+        (state.seen, state.longest) = (state.turns, max(state.longest, state.run))
+        state.count += 1
+      }
+    }
+    try await eventually { state { $0.count } == 100_000 }
+    source.close()
+    // (A wake at the very end of a burst adds another.)
+    XCTAssertLessThanOrEqual(state { $0.longest }, 4 * EventSource.burst)
   }
 
   func testNothingButCloseFollowsCloseInAHandler() async throws {

@@ -1,0 +1,82 @@
+package io.github.libeventsource
+
+import java.net.IDN
+import java.net.InetSocketAddress
+import java.net.Proxy
+import java.net.ProxySelector
+import java.net.URI
+import java.net.URISyntaxException
+
+/** What the platform, not the native library, knows: international names, the system's proxy, Android's cleartext policy. */
+internal object Platform {
+    /** [url] with its host as ASCII. What cannot be converted is left for the library to refuse. */
+    fun asciiHost(url: String): String {
+        val host = hostOf(url) ?: return url
+        if (url.substring(host).all { it.code < 0x80 }) return url
+        val ascii =
+            try {
+                IDN.toASCII(url.substring(host))
+            } catch (refused: IllegalArgumentException) {
+                throw IllegalArgumentException("no international host name: ${refused.message}")
+            }
+        return url.replaceRange(host, ascii)
+    }
+
+    /** The proxy for [url] as a URL, or null for none. */
+    fun systemProxy(url: String): String? {
+        val selector = ProxySelector.getDefault() ?: return null
+        val ascii = asciiHost(url)
+        val host = hostOf(ascii) ?: return null
+        // Scheme and host are all that selectors look at, and a path need not be fit for URI.
+        val target =
+            try {
+                URI(ascii.substringBefore("://") + "://" + ascii.substring(host) + "/")
+            } catch (_: URISyntaxException) {
+                return null
+            }
+        for (proxy in selector.select(target)) {
+            val address = proxy.address() as? InetSocketAddress ?: return null // DIRECT has none
+            val name = address.hostString.let { if (':' in it) "[$it]" else it }
+            val scheme = if (proxy.type() == Proxy.Type.SOCKS) "socks5" else "http"
+            return "$scheme://$name:${address.port}"
+        }
+        return null
+    }
+
+    /** Why Android's network security config forbids [url], or null if it does not. Elsewhere nothing is forbidden. */
+    fun refusesCleartext(url: String): String? {
+        if (!url.startsWith("http:", ignoreCase = true)) return null
+        val host = hostOf(url)?.let(url::substring) ?: return null
+        return if (isCleartextPermitted(host)) null else "cleartext HTTP to $host is not permitted by the network security policy"
+    }
+
+    // By reflection: the class is there from API 23 on, the question about one host from 24 on.
+    private fun isCleartextPermitted(host: String): Boolean {
+        val type = policyType ?: return true
+        val policy = type.getMethod("getInstance").invoke(null)
+        return try {
+            type.getMethod("isCleartextTrafficPermitted", String::class.java).invoke(policy, host)
+        } catch (_: NoSuchMethodException) {
+            type.getMethod("isCleartextTrafficPermitted").invoke(policy)
+        } as Boolean
+    }
+
+    private val policyType: Class<*>? =
+        try {
+            Class.forName("android.security.NetworkSecurityPolicy")
+        } catch (_: ClassNotFoundException) {
+            null
+        }
+
+    /** Where the host stands in [url], brackets, userinfo and port left out of it. */
+    private fun hostOf(url: String): IntRange? {
+        val scheme = url.indexOf("://")
+        if (scheme < 0) return null
+        val from = scheme + 3
+        val end = url.indexOfAny(charArrayOf('/', '?', '#', '\\'), from).let { if (it < 0) url.length else it }
+        val host = url.lastIndexOf('@', end - 1).let { if (it < from) from else it + 1 }
+        if (host < end && url[host] == '[') return null
+        val port = url.indexOf(':', host).let { if (it in host until end) it else end }
+        return if (host < port) host until port else null
+    }
+}

@@ -1,0 +1,332 @@
+package io.github.libeventsource
+
+import java.lang.ref.WeakReference
+import java.util.concurrent.CancellationException
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.ExecutionException
+import java.util.concurrent.Executor
+import java.util.concurrent.Future
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.TimeoutException
+import java.util.concurrent.atomic.AtomicBoolean
+
+/** Thrown after close. A type of its own, since a listener that another thread's close overtakes has done nothing wrong. */
+internal class ClosedException : IllegalStateException("the source is closed")
+
+/**
+ * What an [EventSource] is made of, without a reference to it. The pulling thread alone waits in native code and frees the
+ * native source when it has seen Close; all other calls are short and exclude that under one lock.
+ */
+internal class Stream(
+    url: String,
+    private val config: Config,
+) {
+    private val lock = Any()
+    private var handle = newSource(url) // 0 once freed; guarded by lock, but the pulling thread, which frees it, reads it freely
+    private var started = false
+    private var ended: Runnable? = null
+    private var handedOver: HandOver? = null
+    private var answer: Future<*>? = null
+    private var interruptions = 0
+
+    /** Whether close has been called. */
+    @Volatile
+    var isClosed = false
+        private set
+
+    /** Whether there is something that a close would cut off. */
+    val isRunning: Boolean
+        get() = synchronized(lock) { started && !isClosed && handle != 0L }
+
+    fun state(): State =
+        synchronized(lock) {
+            if (isClosed || handle == 0L) State.CLOSED else State.of(Native.state(handle))
+        }
+
+    /** [action] is called once when the native source is gone, at once if it is. */
+    fun onEnd(action: Runnable) {
+        synchronized(lock) {
+            if (handle != 0L) {
+                ended = action
+                return
+            }
+        }
+        action.run()
+    }
+
+    fun start(
+        source: EventSource,
+        sink: Sink,
+    ) {
+        synchronized(lock) {
+            if (isClosed) throw ClosedException()
+            check(!started) { "the source has been started" }
+            val owner = WeakReference(source)
+            val thread = Thread(null, { pull(owner, sink) }, "eventsource", config.local.stackSize)
+            thread.isDaemon = true
+            thread.start() // where it throws, nothing has changed
+            started = true
+        }
+    }
+
+    fun close() {
+        val unstarted: Boolean
+        synchronized(lock) {
+            if (isClosed) return
+            isClosed = true
+            if (handle != 0L) Native.call(handle, Native.CLOSE, 0)
+            handedOver?.abandon()
+            unstarted = !started
+        }
+        cancelAnswer()
+        if (unstarted) free()
+    }
+
+    fun call(
+        call: Int,
+        delay: Long = 0,
+    ): Boolean = locked { Native.call(it, call, delay) }
+
+    /** As [call], for those that the answer of a provider is not waited for any longer. */
+    fun interrupt(call: Int): Boolean = call(call).also { cancelAnswer() }
+
+    fun callText(
+        call: Int,
+        first: ByteArray,
+        second: ByteArray?,
+    ): Boolean = locked { Native.callText(it, call, first, second) }
+
+    fun setHeader(
+        call: Int,
+        name: String,
+        value: String?,
+    ): Boolean = callText(call, Native.cString(name, "the name"), value?.let { Native.cString(it, "the value") })
+
+    fun fail(reason: String): Boolean {
+        val text = reason.substringBefore('\u0000') + '\u0000'
+        return callText(Native.FAIL, text.toByteArray(Charsets.UTF_8), null)
+    }
+
+    private inline fun locked(call: (Long) -> Int): Boolean =
+        synchronized(lock) {
+            if (isClosed) throw ClosedException()
+            if (handle == 0L) return false
+            val status = call(handle)
+            if (status < 0) throw Native.refusal(status, "")
+            status == Native.OK
+        }
+
+    private fun free() {
+        val action: Runnable?
+        synchronized(lock) {
+            Native.sourceFree(handle)
+            handle = 0
+            action = ended
+            ended = null
+        }
+        action?.run()
+    }
+
+    // ---- the pulling thread ----
+
+    private fun pull(
+        owner: WeakReference<EventSource>,
+        sink: Sink,
+    ) {
+        try {
+            do {
+                // In functions of their own: while this thread waits its stack must not hold what nobody else does.
+                val isLast = pullOnce(owner, sink)
+            } while (!isLast)
+        } finally {
+            free()
+        }
+    }
+
+    private fun pullOnce(
+        owner: WeakReference<EventSource>,
+        sink: Sink,
+    ): Boolean {
+        var isLast = false
+        try {
+            val batch = Batch(Native.fill(handle), this)
+            isLast = batch.isLast
+            owner.get()?.let { deliver(it, sink, batch) }
+        } catch (exhausted: Throwable) {
+            // no memory: these events are lost, the stream is not
+            owner.get()?.let { report(config, it, exhausted) }
+        }
+        return isLast
+    }
+
+    private fun deliver(
+        source: EventSource,
+        sink: Sink,
+        batch: Batch,
+    ) {
+        val before = synchronized(lock) { interruptions }
+        val executor = if (sink.isDirect) null else config.local.executor
+        val pending = arrayOfNulls<Future<out Map<String, String?>>>(1)
+        val work =
+            Runnable {
+                if (batch.isConnect) pending[0] = prepare(source, batch)
+                sink.deliver(source, batch)
+            }
+        if (executor == null) work.run() else handOver(source, executor, work, batch.isLast)
+        pending[0]?.let { await(source, it, before) }
+    }
+
+    /** Runs [work] on [executor] and waits for it, unless a close comes before it begins. */
+    private fun handOver(
+        source: EventSource,
+        executor: Executor,
+        work: Runnable,
+        isLast: Boolean,
+    ) {
+        val task = HandOver(work)
+        if (!isLast) {
+            synchronized(lock) {
+                if (isClosed) return // only Close is still to come
+                handedOver = task
+            }
+        }
+        try {
+            executor.execute(task)
+        } catch (rejected: RuntimeException) {
+            // nobody is left to deliver to
+            if (!isClosed) report(config, source, rejected)
+            source.close()
+            return
+        }
+        if (isLast) return
+        task.await()
+        synchronized(lock) { handedOver = null } // it refers to the source
+    }
+
+    private class HandOver(
+        private val work: Runnable,
+    ) : Runnable {
+        private val begun = AtomicBoolean()
+        private val done = CountDownLatch(1)
+
+        override fun run() {
+            if (!begun.compareAndSet(false, true)) return
+            try {
+                work.run()
+            } finally {
+                done.countDown()
+            }
+        }
+
+        fun abandon() {
+            if (begun.compareAndSet(false, true)) done.countDown()
+        }
+
+        fun await() = uninterruptibly { done.await() }
+    }
+
+    /** Asks the app for headers before an attempt, and Android's policy whether there may be one. */
+    private fun prepare(
+        source: EventSource,
+        batch: Batch,
+    ): Future<out Map<String, String?>>? {
+        val event = Event.Connect(batch, 0)
+        if (isClosed) return null
+        try {
+            Platform.refusesCleartext(event.url)?.let { throw IllegalStateException(it) }
+            config.local.headers?.let { set(it.headers(source, event)) }
+            return config.local.asyncHeaders?.headers(source, event)
+        } catch (refused: Throwable) {
+            failWith(refused)
+            return null
+        }
+    }
+
+    private fun await(
+        source: EventSource,
+        future: Future<out Map<String, String?>>,
+        before: Int,
+    ) {
+        val isCurrent =
+            synchronized(lock) {
+                answer = future
+                interruptions == before
+            }
+        if (!isCurrent) future.cancel(true)
+        val timeout = config.local.connectTimeout
+        try {
+            uninterruptibly { set(if (timeout == 0L) future.get() else future.get(timeout, TimeUnit.MILLISECONDS)) }
+        } catch (_: CancellationException) {
+            if (synchronized(lock) { interruptions == before }) failWith(IllegalStateException("the headers were cancelled"))
+        } catch (_: TimeoutException) {
+            future.cancel(true)
+            failWith(IllegalStateException("no headers within $timeout ms"))
+        } catch (refused: ExecutionException) {
+            failWith(refused.cause ?: refused)
+        } catch (refused: RuntimeException) {
+            failWith(refused)
+        } finally {
+            synchronized(lock) { answer = null }
+        }
+    }
+
+    private fun set(headers: Map<String, String?>) {
+        for ((name, value) in headers) setHeader(Native.SET_HEADER, name, value)
+    }
+
+    private fun failWith(cause: Throwable) {
+        try {
+            fail(cause.message ?: cause.javaClass.name)
+        } catch (_: ClosedException) {
+            // then there is no attempt either
+        }
+    }
+
+    private fun cancelAnswer() {
+        val pending = synchronized(lock) { answer.also { interruptions++ } }
+        pending?.cancel(true)
+    }
+
+    private fun newSource(url: String): Long {
+        val native = config.toNative(url)
+        try {
+            val source = Native.sourceNew(native)
+            if (source < 0) throw Native.refusal(source.toInt(), "")
+            return source
+        } finally {
+            Native.configFree(native)
+        }
+    }
+
+    companion object {
+        /** Hands what a listener threw to the config's handler; what that throws goes to the log. */
+        fun report(
+            config: Config,
+            source: EventSource,
+            exception: Throwable,
+        ) {
+            if (exception is ClosedException && source.state == State.CLOSED) return
+            try {
+                config.local.exceptionHandler.onException(source, exception)
+            } catch (second: Throwable) {
+                Config.LOGGING.onException(source, second)
+            }
+        }
+
+        /** An interrupt is for whoever comes next on this thread. */
+        private inline fun uninterruptibly(wait: () -> Unit) {
+            var interrupted = false
+            try {
+                while (true) {
+                    try {
+                        return wait()
+                    } catch (_: InterruptedException) {
+                        interrupted = true
+                    }
+                }
+            } finally {
+                if (interrupted) Thread.currentThread().interrupt()
+            }
+        }
+    }
+}

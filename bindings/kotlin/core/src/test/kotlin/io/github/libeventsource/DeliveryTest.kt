@@ -1,0 +1,314 @@
+package io.github.libeventsource
+
+import io.github.libeventsource.TestServer.Companion.body
+import io.github.libeventsource.TestServer.Companion.endless
+import io.github.libeventsource.TestServer.Companion.status
+import io.github.libeventsource.TestServer.Companion.stream
+import io.github.libeventsource.TestServer.Companion.waitFor
+import org.junit.jupiter.api.AfterEach
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertSame
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.Executor
+import java.util.concurrent.Executors
+import java.util.concurrent.FutureTask
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.RejectedExecutionException
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.atomic.AtomicInteger
+
+/** Which thread events come on, what waits for them, and how headers are asked for. */
+class DeliveryTest {
+    private val server = TestServer.start()
+    private val recorder = Recorder()
+
+    @AfterEach
+    fun stop() = server.close()
+
+    private fun source(config: Config = Config()) = EventSource(server.url("/events"), config)
+
+    @Test
+    fun `without an executor it is one daemon thread of the stream's own`() {
+        server.on("/events", stream("data: 1\n\n"))
+        source().use {
+            it.start(recorder)
+            recorder.await<Event.Message>()
+        }
+        recorder.untilClose()
+        val thread = recorder.threads.single()
+        assertTrue(thread.isDaemon)
+        thread.join(DEADLINE_MS)
+        assertFalse(thread.isAlive)
+    }
+
+    @Test
+    fun `an executor gets everything, the provider of headers included, in order`() {
+        val count = 5_000
+        server.on("/events", stream((0 until count).joinToString("") { "data: $it\n\n" }))
+        val pool = Executors.newFixedThreadPool(4) { Thread(it, "pool") }
+        val asked = LinkedBlockingQueue<String>()
+        val config =
+            Config().executor(pool).headers { _, _ ->
+                asked.add(Thread.currentThread().name)
+                mapOf("X-A" to "1")
+            }
+        source(config).use {
+            it.start(recorder)
+            for (n in 0 until count) assertEquals("$n", recorder.await<Event.Message>().data)
+        }
+        recorder.untilClose()
+        assertEquals(setOf("pool"), recorder.threads.map { it.name }.toSet())
+        assertEquals(listOf("pool"), asked.toList())
+        assertEquals("1", server.requests()[0].header("X-A"))
+        pool.shutdown()
+    }
+
+    @Test
+    fun `retry works on an executor, which is waited for`() {
+        server.on("/events", status(403), stream("data: in\n\n"))
+        val pool = Executors.newSingleThreadExecutor()
+        val recorder =
+            Recorder { source, event ->
+                if (event is Event.Error) {
+                    Thread.sleep(50) // a wrong implementation polls on meanwhile, and the error is final
+                    assertTrue(source.retry(0))
+                }
+            }
+        source(Config().executor(pool)).use {
+            it.start(recorder)
+            assertEquals("in", recorder.await<Event.Message>().data)
+        }
+        pool.shutdown()
+    }
+
+    @Test
+    fun `an executor that never comes round does not hold a closed source`() {
+        server.on("/events", stream("data: 1\n\n"))
+        val tasks = LinkedBlockingQueue<Runnable>()
+        val source = source(Config().executor(Executor { tasks.add(it) }))
+        source.start(recorder)
+        val connect = tasks.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)!!
+        source.close()
+        val close = tasks.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)!! // the stream has gone on to its end
+        connect.run()
+        assertTrue(recorder.events.isEmpty(), "what was not begun before the close is dropped")
+        close.run()
+        assertEquals(listOf("Close"), recorder.untilClose().map { it.javaClass.simpleName })
+    }
+
+    @Test
+    fun `a task of the executor's that runs while the source is closed is waited for`() {
+        server.on("/events", stream("data: 1\n\n"))
+        val pool = Executors.newFixedThreadPool(2)
+        val entered = CountDownLatch(1)
+        val leave = CountDownLatch(1)
+        val recorder =
+            Recorder { _, event ->
+                if (event is Event.Message) {
+                    entered.countDown()
+                    leave.await()
+                }
+            }
+        val source = source(Config().executor(pool))
+        source.start(recorder)
+        entered.await()
+        source.close()
+        leave.countDown()
+        assertEquals(listOf("Message", "Close"), recorder.untilClose().takeLast(2).map { it.javaClass.simpleName })
+        pool.shutdown()
+    }
+
+    @Test
+    fun `an executor that refuses ends the stream`() {
+        server.on("/events", stream("data: 1\n\n"))
+        val thrown = LinkedBlockingQueue<Throwable>()
+        val config = Config().executor { throw RejectedExecutionException("shut down") }.exceptionHandler { _, it -> thrown.add(it) }
+        val source = source(config)
+        source.start(recorder)
+        assertEquals("shut down", thrown.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)?.message)
+        eventually("closed") { source.state == State.CLOSED }
+    }
+
+    @Test
+    fun `a listener that blocks slows the server down`() {
+        server.on("/events", listOf("sse", endless("data: ${"x".repeat(1000)}\n\n")))
+        val leave = CountDownLatch(1)
+        val entered = CountDownLatch(1)
+        val recorder =
+            Recorder { _, event ->
+                if (event is Event.Message && entered.count > 0) {
+                    entered.countDown()
+                    leave.await()
+                }
+            }
+        val source = source()
+        source.start(recorder)
+        entered.await()
+        var sent = -1L
+        // Until no more goes out: the buffers of the two sockets are full, and nothing else grows.
+        eventually("the server stands still") {
+            val before = sent
+            Thread.sleep(200)
+            sent = server.connections()[0].asJsonObject["sent"].asLong
+            sent == before
+        }
+        assertTrue(sent < 64 shl 20, "$sent bytes")
+        source.close()
+        leave.countDown()
+        while (recorder.next() !is Event.Close) Unit
+    }
+
+    @Test
+    fun `the provider is asked before each attempt and a null takes a header back`() {
+        server.on(
+            "/events",
+            listOf("sse", body("data: 1\n\n"), "reset"),
+            listOf("sse", body("data: 2\n\n"), "reset"),
+            stream("data: 3\n\n"),
+        )
+        val attempts = AtomicInteger()
+        val config =
+            Config().retry(1, 1).headers { _, event ->
+                assertEquals(server.url("/events"), event.url)
+                val n = attempts.incrementAndGet()
+                mapOf("X-Attempt" to "$n", "X-Second" to if (n == 2) "yes" else null)
+            }
+        source(config).use {
+            it.start(recorder)
+            repeat(3) { n -> assertEquals("${n + 1}", recorder.await<Event.Message>().data) }
+        }
+        val requests = server.requests()
+        assertEquals(listOf("1", "2", "3"), requests.map { it.header("X-Attempt") })
+        assertEquals(listOf(null, "yes", null), requests.map { it.header("X-Second") })
+    }
+
+    @Test
+    fun `a provider that fails makes the attempt fail and is asked again`() {
+        server.on("/events", stream("data: in\n\n"))
+        val attempts = AtomicInteger()
+        val config =
+            Config().retry(1, 1).headers { _, _ ->
+                when (attempts.incrementAndGet()) {
+                    1 -> throw java.io.IOException("no token")
+                    2 -> mapOf("bad name" to "x")
+                    else -> emptyMap()
+                }
+            }
+        source(config).use {
+            it.start(recorder)
+            val error = recorder.await<Event.Error>()
+            assertEquals(ErrorKind.APPLICATION, error.kind)
+            assertTrue("no token" in error.message)
+            assertEquals(ErrorKind.APPLICATION, recorder.await<Event.Error>().kind)
+            assertEquals("in", recorder.await<Event.Message>().data)
+        }
+        assertEquals(1, server.requests().size)
+    }
+
+    @Test
+    fun `a later answer is waited for without holding the executor`() {
+        server.on("/events", stream("data: in\n\n"))
+        val pool = Executors.newSingleThreadExecutor()
+        val asked = LinkedBlockingQueue<FutureTask<out Map<String, String?>>>()
+        val config = Config().executor(pool).asyncHeaders { _, _ -> FutureTask { mapOf("X-A" to "later") }.also { asked.add(it) } }
+        source(config).use {
+            it.start(recorder)
+            val answer = asked.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)!!
+            assertTrue(recorder.next() is Event.Connect)
+            pool.submit { }.get(DEADLINE_MS, TimeUnit.MILLISECONDS)
+            assertEquals(0, server.requests().size)
+            answer.run()
+            assertEquals("in", recorder.await<Event.Message>().data)
+        }
+        assertEquals("later", server.requests()[0].header("X-A"))
+        pool.shutdown()
+    }
+
+    @Test
+    fun `an answer that fails, or does not come in time, is an error of the application's`() {
+        server.on("/events", stream("data: in\n\n"))
+        val attempts = AtomicInteger()
+        val config =
+            Config().retry(1, 1).connectTimeout(200).asyncHeaders { _, _ ->
+                when (attempts.incrementAndGet()) {
+                    1 -> FutureTask<Map<String, String?>> { error("refused") }.also { it.run() }
+                    2 -> FutureTask<Map<String, String?>> { emptyMap() } // never run
+                    else -> FutureTask<Map<String, String?>> { emptyMap() }.also { it.run() }
+                }
+            }
+        source(config).use {
+            it.start(recorder)
+            val first = recorder.await<Event.Error>()
+            assertEquals(ErrorKind.APPLICATION, first.kind)
+            assertTrue("refused" in first.message)
+            val second = recorder.await<Event.Error>()
+            assertEquals(ErrorKind.APPLICATION, second.kind)
+            assertTrue("200 ms" in second.message)
+            assertEquals("in", recorder.await<Event.Message>().data)
+        }
+    }
+
+    @Test
+    fun `close, pause and reconnect abandon an answer that has not come`() {
+        server.on("/events", stream("data: in\n\n"))
+        for (call in listOf("close", "pause", "reconnect")) {
+            val recorder = Recorder()
+            val asked = LinkedBlockingQueue<FutureTask<out Map<String, String?>>>()
+            val config =
+                Config().connectTimeout(0).asyncHeaders {
+                    _,
+                    _,
+                    ->
+                    FutureTask<Map<String, String?>> { emptyMap() }.also { asked.add(it) }
+                }
+            val source = source(config)
+            source.start(recorder)
+            val answer = asked.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)!!
+            recorder.next() as Event.Connect
+            when (call) {
+                "close" -> source.close()
+                "pause" -> source.pause()
+                "reconnect" -> source.reconnect()
+            }
+            eventually("$call cancels") { answer.isCancelled }
+            if (call == "pause") {
+                assertEquals(State.PAUSED, source.state)
+                assertNull(asked.poll(100, TimeUnit.MILLISECONDS), "asked while paused")
+                source.resume()
+            }
+            if (call != "close") {
+                asked.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)!!.run()
+                assertEquals("in", recorder.await<Event.Message>().data)
+                source.close()
+            }
+            assertTrue(recorder.untilClose().none { it is Event.Error })
+        }
+    }
+
+    @Test
+    fun `an interrupt of the stream's thread is left to the listener`() {
+        server.on("/events", listOf("sse", body("data: 1\n\n"), waitFor("more"), body("data: 2\n\n"), "stall"))
+        val recorder = Recorder { _, event -> if (event is Event.Message) Thread.currentThread().interrupt() }
+        source().use {
+            it.start(recorder)
+            recorder.await<Event.Message>()
+            server.go("more")
+            assertEquals("2", recorder.await<Event.Message>().data)
+        }
+        recorder.untilClose()
+    }
+
+    @Test
+    fun `a listener gets the source it belongs to`() {
+        server.on("/events", stream("data: 1\n\n"))
+        val got = LinkedBlockingQueue<EventSource>()
+        source().use { source ->
+            source.start(Recorder { it, _ -> got.add(it) })
+            assertSame(source, got.poll(DEADLINE_MS, TimeUnit.MILLISECONDS))
+        }
+    }
+}

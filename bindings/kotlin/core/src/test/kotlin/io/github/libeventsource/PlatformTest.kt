@@ -1,0 +1,45 @@
+package io.github.libeventsource
+
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Test
+
+/** What is done here and not in Rust, because the platform does it. */
+class PlatformTest {
+    @Test
+    fun `international hosts become ASCII, and nothing else of the URL changes`() {
+        val same =
+            listOf(
+                "http://localhost/ä?ö#ü",
+                "http://user:pä@localhost:80/",
+                "http://[::1]:8080/ä",
+                "no url ä",
+                "http://",
+                "http:///ä",
+                "http://a@/ä",
+                "",
+            )
+        for (url in same) assertEquals(url, Platform.asciiHost(url))
+        assertEquals("https://xn--bcher-kva.example/ä?x=ö", Platform.asciiHost("https://bücher.example/ä?x=ö"))
+        assertEquals("https://ä:ö@xn--bcher-kva.example:8443", Platform.asciiHost("https://ä:ö@bücher.example:8443"))
+        assertEquals("http://xn--fsq.xn--0zwm56d?a@b:c", Platform.asciiHost("http://例.测试?a@b:c"))
+        assertThrows(IllegalArgumentException::class.java) { Platform.asciiHost("http://ä${"b".repeat(70)}/") }
+    }
+
+    @Test
+    fun `an international host goes out as punycode`() {
+        // Not to be resolved: the last URL tried is what shows it.
+        val recorder = Recorder()
+        EventSource("http://bücher.invalid:1/ä", Config().maxRetries(0)).use {
+            it.start(recorder)
+            assertEquals("http://xn--bcher-kva.invalid:1/%C3%A4", recorder.next().url)
+            assertEquals(ErrorKind.DNS, recorder.await<Event.Error>().kind)
+        }
+    }
+
+    @Test
+    fun `cleartext is nobody's business outside Android`() {
+        assertNull(Platform.refusesCleartext("http://example.test/"))
+    }
+}

@@ -1,0 +1,437 @@
+/*
+ * The JNI side of io.github.libeventsource.Native: bytes in, bytes out, and no decision of its own.
+ *
+ * Every function here is called by a Java thread; no native thread ever enters the VM, so nothing is attached and no
+ * class is looked up but by the caller's own call. Texts come as UTF-8 byte arrays that end in a NUL (the Kotlin side
+ * has refused NULs inside), never as modified UTF-8. Events go back as one byte array for as many of them as there are.
+ */
+#include <jni.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __ANDROID__
+#include <android/log.h>
+#endif
+
+#include "eventsource.h"
+
+#define NATIVE(type, name) JNIEXPORT type JNICALL Java_io_github_libeventsource_Native_##name
+#define UNUSED(x) ((void)(x))
+
+/* What a Kotlin Long holds for a source. Only the pulling thread touches `pending`. */
+struct handle {
+  eventsource *source;
+  const eventsource_event *pending; /* taken, but there was no room for it: still on loan, goes first next time */
+};
+
+/* One event in a batch, followed by its own texts. Offsets count from the start of the batch, so that a type, an ID or
+ * a URL that is the one of the event before is not written again. Batch.kt reads the same numbers. */
+struct record {
+  uint32_t size; /* to the next record */
+  uint8_t kind, error, state;
+  uint8_t last_kind; /* in the first record: the kind of the batch's last */
+  uint32_t type_at, type_len;
+  uint32_t data_at, data_len;
+  uint32_t id_at, id_len;
+  uint32_t url_at, url_len;
+  uint32_t http_status;
+  uint32_t body_at, body_len;
+  uint32_t headers; /* pairs of NUL-terminated texts, after the body */
+  int64_t retry_ms;
+};
+_Static_assert(sizeof(struct record) == 64, "Batch.kt counts on it");
+
+/* On the pulling thread's stack: an idle source owns no buffer. What is kept of a burst keeps no more than this. */
+enum { BATCH = 16 * 1024 };
+
+JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved) {
+  UNUSED(vm);
+  UNUSED(reserved);
+  return JNI_VERSION_1_6;
+}
+
+static void throw_out_of_memory(JNIEnv *env, const char *message) {
+  if ((*env)->ExceptionCheck(env)) return;
+  jclass type = (*env)->FindClass(env, "java/lang/OutOfMemoryError");
+  if (type != NULL) (*env)->ThrowNew(env, type, message);
+}
+
+static jbyteArray bytes_of(JNIEnv *env, const char *text, size_t len) {
+  jbyteArray array = len <= INT_MAX ? (*env)->NewByteArray(env, (jsize)len) : NULL;
+  if (array == NULL) throw_out_of_memory(env, "an event does not fit into the heap");
+  else (*env)->SetByteArrayRegion(env, array, 0, (jsize)len, (const jbyte *)text);
+  return array;
+}
+
+/* A byte array for the length of one call. */
+struct text {
+  jbyteArray array;
+  jbyte *bytes; /* NULL where the array is null */
+  size_t len;
+};
+
+static struct text borrow(JNIEnv *env, jbyteArray array) {
+  struct text text = {array, NULL, 0};
+  if (array == NULL) return text;
+  text.len = (size_t)(*env)->GetArrayLength(env, array);
+  text.bytes = (*env)->GetByteArrayElements(env, array, NULL);
+  return text;
+}
+
+static void give_back(JNIEnv *env, struct text text) {
+  if (text.bytes != NULL) (*env)->ReleaseByteArrayElements(env, text.array, text.bytes, JNI_ABORT);
+}
+
+/* ---- the library ---- */
+
+NATIVE(jbyteArray, version)(JNIEnv *env, jclass type) {
+  UNUSED(type);
+  const char *text = eventsource_version();
+  return bytes_of(env, text, strlen(text));
+}
+
+NATIVE(jbyteArray, statusText)(JNIEnv *env, jclass type, jint status) {
+  UNUSED(type);
+  const char *text = eventsource_status_text(status);
+  return bytes_of(env, text, strlen(text));
+}
+
+/* To logcat or standard error, because a library thread may log and none enters the VM. */
+static void log_line(void *user_data, int level, const char *target, const char *message) {
+  UNUSED(user_data);
+#ifdef __ANDROID__
+  static const int priority[] = {ANDROID_LOG_SILENT, ANDROID_LOG_ERROR, ANDROID_LOG_WARN,
+                                 ANDROID_LOG_INFO,   ANDROID_LOG_DEBUG, ANDROID_LOG_VERBOSE};
+  __android_log_write(level >= 0 && level < 6 ? priority[level] : ANDROID_LOG_VERBOSE, target, message);
+#else
+  static const char *const name[] = {"off", "error", "warn", "info", "debug", "trace"};
+  fprintf(stderr, "%s %s: %s\n", level >= 0 && level < 6 ? name[level] : "trace", target, message);
+#endif
+}
+
+NATIVE(jint, setLog)(JNIEnv *env, jclass type, jint level) {
+  UNUSED(env);
+  UNUSED(type);
+  return eventsource_set_log(level, level == 0 ? NULL : log_line, NULL, NULL);
+}
+
+/* ---- config ---- */
+
+/* A pointer, or a status below 0: no pointer is negative as a jlong made through uintptr_t on a system of ours. */
+NATIVE(jlong, configNew)(JNIEnv *env, jclass type, jbyteArray url) {
+  UNUSED(type);
+  struct text text = borrow(env, url);
+  eventsource_config *config = NULL;
+  eventsource_status status = eventsource_config_new((const char *)text.bytes, &config);
+  give_back(env, text);
+  return status == EVENTSOURCE_STATUS_OK ? (jlong)(uintptr_t)config : (jlong)status;
+}
+
+/* The numbers of Option in Config.kt. */
+enum option {
+  OPTION_HEADER,
+  OPTION_SECRET_HEADER,
+  OPTION_METHOD,
+  OPTION_BODY,
+  OPTION_LAST_EVENT_ID,
+  OPTION_CONNECT_TIMEOUT,
+  OPTION_RESPONSE_TIMEOUT,
+  OPTION_IDLE_TIMEOUT,
+  OPTION_KEEPALIVE,
+  OPTION_RETRY,
+  OPTION_MAX_RETRIES,
+  OPTION_RECONNECT,
+  OPTION_STANDARD_STATUS,
+  OPTION_MAX_EVENT_SIZE,
+  OPTION_COMPRESSION,
+  OPTION_HTTPS_ONLY,
+  OPTION_PROXY,
+  OPTION_PROXY_FROM_ENV,
+  OPTION_ADD_CA_PEM,
+  OPTION_ONLY_CA_PEM,
+  OPTION_IDENTITY_PEM,
+  OPTION_ADD_PIN,
+  OPTION_STACK_SIZE,
+};
+
+static size_t size_of(jlong number) {
+  return (uint64_t)number > SIZE_MAX ? SIZE_MAX : (size_t)number;
+}
+
+static eventsource_status set_option(eventsource_config *config, jint option, struct text first, struct text second,
+                                     jlong number, jlong more) {
+  const char *text = (const char *)first.bytes;
+  const uint8_t *bytes = (const uint8_t *)first.bytes;
+  switch ((enum option)option) {
+  case OPTION_HEADER: return eventsource_config_set_header(config, text, (const char *)second.bytes);
+  case OPTION_SECRET_HEADER: return eventsource_config_set_secret_header(config, text, (const char *)second.bytes);
+  case OPTION_METHOD: return eventsource_config_set_method(config, text);
+  case OPTION_BODY: return eventsource_config_set_body(config, bytes, first.len);
+  case OPTION_LAST_EVENT_ID: return eventsource_config_set_last_event_id(config, text);
+  case OPTION_CONNECT_TIMEOUT: return eventsource_config_set_connect_timeout(config, (uint64_t)number);
+  case OPTION_RESPONSE_TIMEOUT: return eventsource_config_set_response_timeout(config, (uint64_t)number);
+  case OPTION_IDLE_TIMEOUT: return eventsource_config_set_idle_timeout(config, (uint64_t)number);
+  case OPTION_KEEPALIVE: return eventsource_config_set_keepalive(config, (uint64_t)number);
+  case OPTION_RETRY: return eventsource_config_set_retry(config, (uint64_t)number, (uint64_t)more);
+  case OPTION_MAX_RETRIES: return eventsource_config_set_max_retries(config, (uint32_t)number);
+  case OPTION_RECONNECT: return eventsource_config_set_reconnect(config, (int)number);
+  case OPTION_STANDARD_STATUS: return eventsource_config_set_standard_status(config, number != 0);
+  case OPTION_MAX_EVENT_SIZE: return eventsource_config_set_max_event_size(config, size_of(number));
+  case OPTION_COMPRESSION: return eventsource_config_set_compression(config, number != 0);
+  case OPTION_HTTPS_ONLY: return eventsource_config_set_https_only(config, number != 0);
+  case OPTION_PROXY: return eventsource_config_set_proxy(config, text);
+  case OPTION_PROXY_FROM_ENV: return eventsource_config_set_proxy_from_env(config);
+  case OPTION_ADD_CA_PEM: return eventsource_config_add_ca_pem(config, bytes, first.len);
+  case OPTION_ONLY_CA_PEM: return eventsource_config_set_only_ca_pem(config, bytes, first.len);
+  case OPTION_IDENTITY_PEM: return eventsource_config_set_identity_pem(config, bytes, first.len);
+  case OPTION_ADD_PIN: return eventsource_config_add_pin(config, text);
+  case OPTION_STACK_SIZE: return eventsource_config_set_stack_size(config, size_of(number));
+  }
+  return EVENTSOURCE_STATUS_UNSUPPORTED;
+}
+
+NATIVE(jint, configSet)(JNIEnv *env, jclass type, jlong config, jint option, jbyteArray first, jbyteArray second,
+                        jlong number, jlong more) {
+  UNUSED(type);
+  struct text one = borrow(env, first), two = borrow(env, second);
+  eventsource_status status = set_option((eventsource_config *)(uintptr_t)config, option, one, two, number, more);
+  give_back(env, two);
+  give_back(env, one);
+  return status;
+}
+
+NATIVE(jbyteArray, configError)(JNIEnv *env, jclass type, jlong config) {
+  UNUSED(type);
+  size_t len = 0;
+  const char *text = eventsource_config_error((const eventsource_config *)(uintptr_t)config, &len);
+  return bytes_of(env, text, len);
+}
+
+NATIVE(void, configFree)(JNIEnv *env, jclass type, jlong config) {
+  UNUSED(env);
+  UNUSED(type);
+  eventsource_config_free((eventsource_config *)(uintptr_t)config);
+}
+
+/* ---- source ---- */
+
+static struct handle *handle_of(jlong number) {
+  return (struct handle *)(uintptr_t)number;
+}
+
+NATIVE(jlong, sourceNew)(JNIEnv *env, jclass type, jlong config) {
+  UNUSED(env);
+  UNUSED(type);
+  struct handle *handle = calloc(1, sizeof *handle);
+  if (handle == NULL) return EVENTSOURCE_STATUS_OUT_OF_RESOURCES;
+  eventsource_status status = eventsource_new((const eventsource_config *)(uintptr_t)config, &handle->source);
+  if (status == EVENTSOURCE_STATUS_OK) return (jlong)(uintptr_t)handle;
+  free(handle);
+  return status;
+}
+
+NATIVE(void, sourceFree)(JNIEnv *env, jclass type, jlong number) {
+  UNUSED(env);
+  UNUSED(type);
+  eventsource_free(handle_of(number)->source);
+  free(handle_of(number));
+}
+
+NATIVE(jint, state)(JNIEnv *env, jclass type, jlong number) {
+  UNUSED(env);
+  UNUSED(type);
+  return (jint)eventsource_get_state(handle_of(number)->source);
+}
+
+/* The numbers of Native.CLOSE and its sisters. */
+NATIVE(jint, call)(JNIEnv *env, jclass type, jlong number, jint call, jlong delay) {
+  UNUSED(env);
+  UNUSED(type);
+  const eventsource *source = handle_of(number)->source;
+  switch (call) {
+  case 0: return eventsource_close(source);
+  case 1: return eventsource_pause(source);
+  case 2: return eventsource_resume(source);
+  case 3: return eventsource_reconnect(source);
+  case 4: return eventsource_retry(source, delay);
+  }
+  return EVENTSOURCE_STATUS_UNSUPPORTED;
+}
+
+/* The numbers of Native.FAIL and its sisters. */
+NATIVE(jint, callText)(JNIEnv *env, jclass type, jlong number, jint call, jbyteArray first, jbyteArray second) {
+  UNUSED(type);
+  const eventsource *source = handle_of(number)->source;
+  struct text one = borrow(env, first), two = borrow(env, second);
+  const char *text = (const char *)one.bytes, *value = (const char *)two.bytes;
+  eventsource_status status = EVENTSOURCE_STATUS_UNSUPPORTED;
+  switch (call) {
+  case 0: status = eventsource_fail(source, text); break;
+  case 1: status = eventsource_set_url(source, text); break;
+  case 2: status = eventsource_set_header(source, text, value); break;
+  case 3: status = eventsource_set_secret_header(source, text, value); break;
+  }
+  give_back(env, two);
+  give_back(env, one);
+  return status;
+}
+
+/* ---- events ---- */
+
+struct batch {
+  char *bytes;
+  size_t used;
+  size_t last; /* where the record before this one lies, if used is not 0 */
+};
+
+struct slice {
+  const char *text;
+  size_t len;
+};
+
+/* The texts of one event: what it takes to write it down. */
+struct view {
+  eventsource_kind kind;
+  struct slice type, data, id, url, body;
+  size_t headers, header_bytes;
+};
+
+static struct view look_at(const eventsource_event *event) {
+  struct view view;
+  view.kind = eventsource_event_kind(event);
+  view.type.text = eventsource_event_type(event, &view.type.len);
+  view.data.text = eventsource_event_data(event, &view.data.len);
+  view.id.text = eventsource_event_id(event, &view.id.len);
+  view.url.text = eventsource_event_url(event, &view.url.len);
+  view.body.text = "";
+  view.body.len = view.headers = view.header_bytes = 0;
+  if (view.kind == EVENTSOURCE_KIND_OPEN || view.kind == EVENTSOURCE_KIND_ERROR) {
+    const char *name, *value;
+    view.body.text = eventsource_event_body(event, &view.body.len);
+    while (eventsource_event_header_at(event, view.headers, &name, &value)) {
+      view.header_bytes += strlen(name) + strlen(value) + 2;
+      view.headers++;
+    }
+  }
+  return view;
+}
+
+/* At most, because a text that repeats the last one takes no room. */
+static size_t size_of_view(const struct view *view) {
+  size_t size = sizeof(struct record) + view->type.len + view->id.len + view->url.len + view->body.len + view->header_bytes;
+  return size + view->data.len + 8; /* 8: records begin at multiples of 8 */
+}
+
+static void put(struct batch *batch, const char *text, size_t len, uint32_t *at, uint32_t *length) {
+  *at = (uint32_t)batch->used;
+  *length = (uint32_t)len;
+  memcpy(batch->bytes + batch->used, text, len);
+  batch->used += len;
+}
+
+/* Like put, but a text that stands in the batch already is only pointed at. */
+static void put_once(struct batch *batch, struct slice slice, uint32_t last_at, uint32_t last_len, uint32_t *at, uint32_t *length) {
+  if (slice.len == last_len && memcmp(batch->bytes + last_at, slice.text, slice.len) == 0) {
+    *at = last_at;
+    *length = last_len;
+  } else {
+    put(batch, slice.text, slice.len, at, length);
+  }
+}
+
+static void write_down(struct batch *batch, const eventsource_event *event, const struct view *view) {
+  struct record record, before;
+  size_t start = batch->used;
+  memset(&record, 0, sizeof record);
+  memset(&before, 0, sizeof before);
+  if (start != 0) memcpy(&before, batch->bytes + batch->last, sizeof before);
+  record.kind = (uint8_t)view->kind;
+  record.error = (uint8_t)eventsource_event_error(event);
+  record.state = (uint8_t)eventsource_event_state(event);
+  record.http_status = eventsource_event_http_status(event);
+  record.retry_ms = eventsource_event_retry_ms(event);
+  record.headers = (uint32_t)view->headers;
+  batch->used += sizeof record;
+  put_once(batch, view->type, before.type_at, before.type_len, &record.type_at, &record.type_len);
+  put_once(batch, view->id, before.id_at, before.id_len, &record.id_at, &record.id_len);
+  put_once(batch, view->url, before.url_at, before.url_len, &record.url_at, &record.url_len);
+  put(batch, view->data.text, view->data.len, &record.data_at, &record.data_len);
+  put(batch, view->body.text, view->body.len, &record.body_at, &record.body_len);
+  for (size_t i = 0; i < view->headers; i++) {
+    const char *name, *value;
+    uint32_t at, len;
+    if (!eventsource_event_header_at(event, i, &name, &value)) break;
+    put(batch, name, strlen(name) + 1, &at, &len);
+    put(batch, value, strlen(value) + 1, &at, &len);
+  }
+  while (batch->used % 8 != 0) batch->bytes[batch->used++] = 0;
+  record.size = (uint32_t)(batch->used - start);
+  memcpy(batch->bytes + start, &record, sizeof record);
+  batch->bytes[offsetof(struct record, last_kind)] = (char)record.kind;
+  batch->last = start;
+}
+
+/* An event that is larger than any buffer gets an array of its own. */
+static jbyteArray large(JNIEnv *env, const eventsource_event *event, const struct view *view) {
+  size_t size = size_of_view(view);
+  struct batch batch = {size <= INT_MAX ? malloc(size) : NULL, 0, 0};
+  if (batch.bytes == NULL) {
+    throw_out_of_memory(env, "an event does not fit into memory");
+    return NULL;
+  }
+  write_down(&batch, event, view);
+  jbyteArray array = bytes_of(env, batch.bytes, batch.used);
+  free(batch.bytes);
+  return array;
+}
+
+/* Should the library itself fail, the stream still ends as every stream does. */
+static jbyteArray last_words(JNIEnv *env, eventsource_status status) {
+  char room[sizeof(struct record) + 256];
+  struct batch batch = {room, 0, 0};
+  struct view view;
+  memset(&view, 0, sizeof view);
+  view.kind = EVENTSOURCE_KIND_CLOSE;
+  view.type.text = view.id.text = view.url.text = view.body.text = "";
+  view.data.text = eventsource_status_text(status);
+  view.data.len = strlen(view.data.text);
+  if (view.data.len > 200) view.data.len = 200;
+  write_down(&batch, NULL, &view);
+  struct record record;
+  memcpy(&record, room, sizeof record);
+  record.error = EVENTSOURCE_ERROR_INTERNAL;
+  record.state = EVENTSOURCE_STATE_CLOSED;
+  memcpy(room, &record, sizeof record);
+  return bytes_of(env, room, batch.used);
+}
+
+/* Waits for an event and takes what else has arrived with it. CONNECT comes alone and ERROR and CLOSE come last, since
+ * the next call of next or poll ends the time in which they can be answered. */
+NATIVE(jbyteArray, fill)(JNIEnv *env, jclass type, jlong number) {
+  UNUSED(type);
+  struct handle *handle = handle_of(number);
+  _Alignas(8) char room[BATCH];
+  struct batch batch = {room, 0, 0};
+  const eventsource_event *event = handle->pending;
+  handle->pending = NULL;
+  if (event == NULL) {
+    eventsource_status status = eventsource_next(handle->source, &event);
+    if (status != EVENTSOURCE_STATUS_OK) return last_words(env, status);
+  }
+  for (;;) {
+    struct view view = look_at(event);
+    if (batch.used != 0 && (view.kind == EVENTSOURCE_KIND_CONNECT || size_of_view(&view) > BATCH - batch.used)) {
+      handle->pending = event;
+      break;
+    }
+    if (size_of_view(&view) > BATCH) return large(env, event, &view);
+    write_down(&batch, event, &view);
+    if (view.kind == EVENTSOURCE_KIND_CONNECT || view.kind == EVENTSOURCE_KIND_ERROR || view.kind == EVENTSOURCE_KIND_CLOSE) break;
+    if (eventsource_poll(handle->source, &event) != EVENTSOURCE_STATUS_OK) break; /* what failed fails again in next */
+  }
+  return bytes_of(env, room, batch.used);
+}

@@ -258,26 +258,32 @@ impl Control {
         (wishes.epoch, wishes.wanted)
     }
 
-    /// The machine hands out an event of epoch `epoch` in state `state`, which `window` answers. Nothing is changed where
-    /// the epoch has moved on: the caller's word is newer.
-    pub(crate) fn hand_out(&self, epoch: u64, state: State, window: Window, doomed: bool) {
+    /// The machine hands out an event of epoch `epoch` in state `state`, which `window` answers. False where the epoch has
+    /// moved on: the caller's word is newer, and the event is none any more.
+    pub(crate) fn hand_out(&self, epoch: u64, state: State, window: Window, doomed: bool) -> bool {
         let mut wishes = self.lock();
-        if wishes.epoch == epoch {
-            wishes.state = state;
-            wishes.window = window;
-            wishes.answer = None;
-            wishes.doomed = doomed;
+        if wishes.epoch != epoch {
+            return false;
         }
+        wishes.state = state;
+        wishes.window = window;
+        wishes.answer = None;
+        wishes.doomed = doomed;
+        true
     }
 
-    /// CLOSE is handed out: no call has anything left to act on.
-    pub(crate) fn finish(&self) {
+    /// CLOSE is handed out: no call has anything left to act on. False as in `hand_out`.
+    pub(crate) fn finish(&self, epoch: u64) -> bool {
         let mut wishes = self.lock();
+        if wishes.epoch != epoch {
+            return false;
+        }
         wishes.state = State::Closed;
         wishes.window = Window::Shut;
         wishes.answer = None;
         wishes.interrupt = None;
         wishes.over = true;
+        true
     }
 
     /// Ends the window of the last event and takes what was answered.

@@ -81,6 +81,8 @@ pub(crate) struct Source {
     /// The wait of the last error, counted from its delivery, and when that was.
     wait: Duration,
     wait_from: Instant,
+    /// What the server asked for along with it.
+    retry_after: Option<Duration>,
     /// The attempt under way follows from `retry(0)` and has not opened.
     immediate: bool,
     window: bool,
@@ -104,6 +106,7 @@ impl Source {
             unproven: false,
             wait: Duration::ZERO,
             wait_from: now,
+            retry_after: None,
             immediate: false,
             window: false,
             config,
@@ -221,6 +224,8 @@ impl Source {
                 self.phase = Phase::Arrived(outcome)
             }
             (Phase::Open, Outcome::Read(buffer)) => self.parser.give_back(buffer),
+            // In place of a read or a wait: the worker has caught a panic.
+            (Phase::Open | Phase::Waiting(_), outcome @ Outcome::Refused(_)) => self.phase = Phase::Arrived(outcome),
             (Phase::Open, outcome @ Outcome::Ended(_)) => self.phase = Phase::Arrived(outcome),
             // A wait that is over shows in the clock. Stale work of the current epoch does not happen: see `control`.
             _ => {}
@@ -254,6 +259,8 @@ impl Source {
     /// CONNECT: an attempt is about to begin.
     fn announce(&mut self) -> Step {
         self.take_over_id();
+        // Again once its answer is there, which may take long. One called off counts, too: no loop of them is hot.
+        self.attempt_began = Some(self.config.clock.now());
         let destination = self.control.destination();
         self.url.set(destination.text().as_bytes());
         let withheld = self.id_to_send().is_empty();
@@ -332,6 +339,7 @@ impl Source {
 
     /// ERROR, or CLOSE where the server has said that there is nothing more.
     fn judge(&mut self, verdict: Verdict, mut error: Current, retry_after: Option<Duration>) -> Step {
+        self.retry_after = retry_after;
         let exhausted = self.config.max_retries != u32::MAX && self.backoff.failures() >= self.config.max_retries;
         match verdict {
             Verdict::Finished => {
@@ -373,17 +381,21 @@ impl Source {
     }
 
     fn close_now(&mut self) -> Step {
+        if !self.control.finish(self.epoch) {
+            return self.step_slowly();
+        }
         let Phase::Closing(error, reason) = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Step::Closed;
         };
         self.parser.reset();
-        self.control.finish();
         self.current = Current { error, status: self.status, reason, ..Current::new(Kind::Close, State::Closed) };
         Step::Event
     }
 
     fn hand_out(&mut self, event: Current, window: Window) -> Step {
-        self.control.hand_out(self.epoch, event.state, window, matches!(self.phase, Phase::Doomed));
+        if !self.control.hand_out(self.epoch, event.state, window, matches!(self.phase, Phase::Doomed)) {
+            return self.step_slowly();
+        }
         self.window = window != Window::Shut;
         self.current = event;
         Step::Event
@@ -401,7 +413,6 @@ impl Source {
                     url: self.control.destination(),
                     wrote: false,
                 };
-                self.attempt_began = Some(self.config.clock.now());
                 self.phase = Phase::Arrived(Outcome::Refused(Box::new(refusal)));
             }
             Some(Answer::Retry(delay)) => {
@@ -410,7 +421,7 @@ impl Source {
                 let own = delay.filter(|delay| !(delay.is_zero() && self.immediate));
                 let wait = match (own, doomed) {
                     (None, false) => self.wait,
-                    (None, true) => self.backoff.next(None, self.config.clock.random()),
+                    (None, true) => self.backoff.next(self.retry_after, self.config.clock.random()),
                     (Some(delay), false) => delay,
                     (Some(delay), true) => {
                         self.backoff.count();

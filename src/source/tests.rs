@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::ReconnectMode;
 use crate::error::CallError;
 use crate::event::Head;
+use crate::handle::Handle;
 use crate::interrupt::Interrupt;
 use crate::url::Url;
 
@@ -16,6 +17,8 @@ use crate::url::Url;
 struct Hands {
     now: Mutex<Instant>,
     random: Mutex<f64>,
+    /// Whom to pause when the calendar is asked for: in the middle of a step.
+    pauses: Mutex<Option<Handle>>,
 }
 
 impl Clock for Hands {
@@ -23,6 +26,9 @@ impl Clock for Hands {
         *self.now.lock().unwrap()
     }
     fn calendar(&self) -> SystemTime {
+        if let Some(handle) = self.pauses.lock().unwrap().take() {
+            handle.pause().unwrap();
+        }
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
     }
     fn random(&self) -> f64 {
@@ -41,7 +47,7 @@ struct Bench {
 struct Seen(Kind, String, String, ErrorKind, State, u16, i64);
 
 fn bench(change: impl FnOnce(&mut Config)) -> Bench {
-    let clock = Arc::new(Hands { now: Mutex::new(Instant::now()), random: Mutex::new(0.0) });
+    let clock = Arc::new(Hands { now: Mutex::new(Instant::now()), random: Mutex::new(0.0), pauses: Mutex::new(None) });
     let mut config = Config::new("http://user:pw@example.test/s").unwrap();
     config.set_clock(clock.clone());
     change(&mut config);
@@ -253,6 +259,28 @@ fn retry_revives_a_final_error_and_counts() {
 }
 
 #[test]
+fn the_librarys_own_delay_after_a_final_error_heeds_the_server() {
+    let mut b = bench(|c| {
+        c.set_max_retries(0).unwrap();
+    });
+    for status in [503, 401] {
+        b.kind();
+        b.work();
+        b.refused(ErrorKind::HttpStatus, status, &[("retry-after", "7")]);
+        assert_eq!(b.event().6, -1);
+        b.control.retry(None).unwrap();
+        assert_eq!(b.wait(), 7000);
+        b.pass(7000);
+    }
+    b.kind();
+    b.work();
+    b.refused(ErrorKind::HttpStatus, 401, &[]);
+    b.kind();
+    b.control.retry(None).unwrap();
+    assert_eq!(b.wait(), 4000, "this one has said nothing");
+}
+
+#[test]
 fn retry_after_the_window_is_too_late() {
     let mut b = bench(|_| {});
     b.kind();
@@ -333,6 +361,62 @@ fn results_of_an_old_epoch_leave_no_trace() {
     assert_eq!(b.wait(), 100);
     b.pass(100);
     assert_eq!(b.kind(), Kind::Connect);
+}
+
+#[test]
+fn a_call_in_the_middle_of_a_step_is_newer_than_its_event() {
+    for status in [503, 401, 204] {
+        let mut b = bench(|_| {});
+        b.kind();
+        b.work();
+        b.refused(ErrorKind::HttpStatus, status, &[("retry-after", "7")]);
+        let handle = Handle { config: b.source.config.clone(), control: b.control.clone() };
+        *b.clock.pauses.lock().unwrap() = Some(handle);
+        assert_eq!(b.work(), Work::Wait(None), "{status}: neither ERROR nor CLOSE");
+        assert_eq!(b.control.state(), State::Paused);
+        b.control.resume().unwrap();
+        assert_eq!(b.wait(), 100);
+        b.pass(100);
+        assert_eq!(b.kind(), Kind::Connect);
+    }
+}
+
+#[test]
+fn a_caught_panic_is_the_end_whatever_the_work_was() {
+    for status in [0, 200] {
+        let mut b = bench(|_| {});
+        if status == 200 {
+            b.connect();
+            b.work();
+            drop(b.source.lend());
+        } else {
+            b.kind();
+            b.work();
+            b.refused(ErrorKind::Io, 0, &[]);
+            b.kind();
+            b.wait();
+        }
+        b.refused(ErrorKind::Internal, 0, &[]);
+        let Seen(kind, _, _, error, state, _, retry) = b.event();
+        assert_eq!((kind, error, state, retry), (Kind::Error, ErrorKind::Internal, State::Closed, -1));
+        assert_eq!(b.kind(), Kind::Close);
+    }
+}
+
+#[test]
+fn attempts_called_off_keep_their_distance() {
+    let mut b = bench(|_| {});
+    for _ in 0..3 {
+        assert_eq!(b.kind(), Kind::Connect);
+        b.control.reconnect().unwrap();
+        assert_eq!(b.wait(), 100, "100 ms after the last attempt began, which is its CONNECT");
+        b.pass(100);
+    }
+    assert_eq!(b.kind(), Kind::Connect);
+    b.pass(5_000); // for a token
+    b.work();
+    b.control.reconnect().unwrap();
+    assert_eq!(b.wait(), 100);
 }
 
 #[test]

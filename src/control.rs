@@ -22,6 +22,8 @@ pub(crate) struct Control {
     epoch: AtomicU64,
     /// A copy of `wanted == Closed`, read before every callback.
     closed: AtomicBool,
+    /// A copy of `last_event_id.is_some()`, read before every event.
+    id_is_set: AtomicBool,
     wishes: Mutex<Wishes>,
 }
 
@@ -87,6 +89,7 @@ impl Control {
         Control {
             epoch: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            id_is_set: AtomicBool::new(false),
             wishes: Mutex::new(Wishes {
                 epoch: 0,
                 wanted: Wanted::Running,
@@ -216,7 +219,9 @@ impl Control {
     }
 
     pub(crate) fn set_last_event_id(&self, id: TextBuf) -> Result<(), CallError> {
-        self.open_ended()?.last_event_id = Some(id);
+        let mut wishes = self.open_ended()?;
+        wishes.last_event_id = Some(id);
+        self.id_is_set.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -309,8 +314,16 @@ impl Control {
         wishes.remembered.as_ref().unwrap_or(&wishes.url).clone()
     }
 
+    /// Whether the caller has set a last event ID that was not taken yet. One atomic load.
+    #[inline]
+    pub(crate) fn id_is_set(&self) -> bool {
+        self.id_is_set.load(Ordering::Acquire)
+    }
+
     pub(crate) fn take_last_event_id(&self) -> Option<TextBuf> {
-        self.lock().last_event_id.take()
+        let mut wishes = self.lock();
+        self.id_is_set.store(false, Ordering::Release);
+        wishes.last_event_id.take()
     }
 
     /// Keeps where a permanent redirect of `from` led, unless the URL has been replaced since.

@@ -90,6 +90,8 @@ pub(crate) struct Parser<S = Native> {
     failed: bool,
     retry: Option<Duration>,
     last_event_id: TextBuf,
+    /// How often a blank line has committed one.
+    commits: u64,
     scan: PhantomData<S>,
 }
 
@@ -127,6 +129,7 @@ impl<S: Scan> Parser<S> {
             failed: false,
             retry: None,
             last_event_id: TextBuf::empty(),
+            commits: 0,
             scan: PhantomData,
         }
     }
@@ -187,6 +190,11 @@ impl<S: Scan> Parser<S> {
 
     pub(crate) fn set_last_event_id(&mut self, id: &str) {
         self.last_event_id = TextBuf::from(id);
+    }
+
+    /// How many IDs the stream has brought, so that it can be told whether one came since.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits
     }
 
     /// The reconnection time of a `retry` line that ended since the last call, at most 24 hours.
@@ -391,6 +399,7 @@ impl<S: Scan> Parser<S> {
         if self.id.is_present() {
             let kept = self.last_event_id.try_set(self.id.bytes(&self.buffer.bytes));
             self.id.clear();
+            self.commits += 1;
             if kept.is_err() && !self.oversized {
                 self.begin_block();
                 return Some(Item::TooLarge);

@@ -86,6 +86,8 @@ pub(crate) struct Source {
     /// The attempt under way follows from `retry(0)` and has not opened.
     immediate: bool,
     window: bool,
+    /// A last event ID that the caller set, and how many the stream had brought by then.
+    preset: Option<(TextBuf, u64)>,
 }
 
 impl Source {
@@ -109,6 +111,7 @@ impl Source {
             retry_after: None,
             immediate: false,
             window: false,
+            preset: None,
             config,
             control,
         }
@@ -117,7 +120,7 @@ impl Source {
     /// What comes next. Ends the loan of the last event.
     #[inline]
     pub(crate) fn step(&mut self) -> Step {
-        if !self.window && self.control.epoch() == self.epoch {
+        if !self.window && self.control.epoch() == self.epoch && !self.control.id_is_set() {
             if let Phase::Open = self.phase {
                 return self.parse();
             }
@@ -127,6 +130,7 @@ impl Source {
 
     #[inline(never)]
     fn step_slowly(&mut self) -> Step {
+        self.note_id();
         if self.window {
             self.window = false;
             let answer = self.control.shut_window(self.epoch);
@@ -269,8 +273,16 @@ impl Source {
         self.hand_out(connect, Window::Connect)
     }
 
+    /// The caller has set a last event ID for the next attempt; one that the stream brings until then replaces it.
+    fn note_id(&mut self) {
+        if self.control.id_is_set() {
+            self.preset = self.control.take_last_event_id().map(|id| (id, self.parser.commits()));
+        }
+    }
+
     fn take_over_id(&mut self) {
-        if let Some(id) = self.control.take_last_event_id() {
+        self.note_id();
+        if let Some((id, _)) = self.preset.take().filter(|(_, commits)| *commits == self.parser.commits()) {
             self.parser.set_last_event_id(id.as_str());
         }
     }

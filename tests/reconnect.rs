@@ -296,6 +296,39 @@ fn a_preset_id_is_replaced_by_those_that_come() {
 }
 
 #[test]
+fn an_id_set_while_the_stream_is_open_is_for_the_next_attempt_unless_another_comes() {
+    // row 46
+    for_each_driver(|driver| {
+        for (more, shown, sent) in [
+            ("data: b\n\n", "1", Some("mine")),
+            ("id\ndata: b\n\n", "", None),
+            ("id: 2\ndata: b\n\n", "2", Some("2")),
+            ("id: 3\n\ndata: b\n\n", "3", Some("3")),
+            ("id: 1\ndata: b\n\n", "1", Some("1")),
+            ("data: b\n\nid: 4\n", "1", Some("mine")), // no blank line has committed it
+        ] {
+            let server = Server::start();
+            server.on(
+                "/s",
+                [
+                    Script::sse().body("id: 1\ndata: a\n\n").wait_for("set").body(more).fin(),
+                    Script::sse().body("data: c\n\n").stall(),
+                ],
+            );
+            let mut session = Session::start(driver, &fast(&server.url("/s")));
+            session.until_message("a");
+            session.handle.set_header("LAST-event-ID", Some("mine")).unwrap();
+            server.go("set");
+            assert_eq!(session.until_message("b").id, shown, "{more:?}: not before the next attempt");
+            assert_eq!(session.until(Kind::Connect).id, sent.unwrap_or_default(), "{more:?}");
+            session.until_message("c");
+            session.close();
+            assert_eq!(ids(&server.requests()), [None, sent.map(str::to_owned)], "{more:?}");
+        }
+    });
+}
+
+#[test]
 fn an_id_that_no_header_may_carry_is_kept_but_not_sent() {
     // row 45
     for_each_driver(|driver| {

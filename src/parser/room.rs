@@ -70,6 +70,7 @@ impl<S: Scan> Parser<S> {
         let fresh = Parser::with_scan(self.max);
         let old = std::mem::replace(self, fresh);
         self.last_event_id = old.last_event_id;
+        self.commits = old.commits;
         self.retry = old.retry;
     }
 

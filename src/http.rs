@@ -127,12 +127,13 @@ pub(crate) fn attempt(
                 if permanent {
                     remember = Some(next.clone());
                 }
-                call.go_to(next, status);
+                // Before going there, since it counts only where nobody goes any more.
                 result = Err(call.refusal(
                     ErrorKind::Redirect,
                     format!("more than {MOST_REDIRECTS} redirects"),
                     Some(hop.head),
                 ));
+                call.go_to(next, status);
             }
             Err((kind, reason)) => {
                 result = Err(call.refusal(kind, reason, Some(hop.head)));
@@ -267,13 +268,13 @@ impl<'a> Call<'a> {
         if let Some(basic) = self.target.url.basic().filter(|_| !self.strayed) {
             headers.insert(header::AUTHORIZATION, HeaderValue::from_str(basic)?);
         }
-        let bodiless = self.config.body.is_some() && self.body.is_none();
+        let made_get = self.method.as_str() != self.config.effective_method();
         for header in self.target.headers.iter() {
             if header.is_secret() && (self.strayed || !header.may_go_to(&home)) {
                 continue;
             }
             // A redirect to GET leaves the body behind, and so what describes it.
-            if bodiless && header.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-")) {
+            if made_get && header.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-")) {
                 continue;
             }
             headers.insert(
@@ -353,9 +354,12 @@ impl<'a> Call<'a> {
     fn refuse(&self, kind: ErrorKind, reason: String, hop: Box<Hop>) -> Box<Refusal> {
         let mut refusal = self.refusal(kind, reason, Some(hop.head));
         hop.wire.limit_reads_until(Instant::now() + REFUSED_BODY_TIME);
+        let gzip = coding(hop.response.headers()) == Ok(true);
+        let reader: Box<dyn Read + Send> = Box::new(hop.response.into_body().into_reader());
+        let reader = if gzip { gunzip(reader) } else { reader };
         let mut body = Vec::new();
         // An error here ends the body early; what has come so far is kept.
-        let _ = hop.response.into_body().into_reader().take(REFUSED_BODY_BYTES as u64).read_to_end(&mut body);
+        let _ = reader.take(REFUSED_BODY_BYTES as u64).read_to_end(&mut body);
         refusal.body = TextBuf::from_lossy(&body);
         refusal
     }

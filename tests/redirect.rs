@@ -65,6 +65,10 @@ fn twenty_redirects_are_followed_and_no_more() {
         let seen = story_until(driver, &fast(&server.url("/20")), Kind::Message, 1);
         assert_eq!(seen, ["connect", "open", "message \"a\"", "close None 200"]);
         assert_eq!(server.requests().len(), 21);
+        let seen = follow(driver, &fast(&server.url("/21")), |_, _| {});
+        assert_eq!(story(&seen), ["connect", "error Redirect 302 final", "close Redirect 302"]);
+        assert_eq!(server.requests().len(), 42);
+        assert!(seen[1..].iter().all(|e| e.url == server.url("/1")), "the last that was tried");
         server.reset();
         server.on("/loop", Script::redirect(302, "/loop"));
         let seen = story(&follow(driver, &fast(&server.url("/loop")), |_, _| {}));
@@ -225,6 +229,21 @@ fn a_post_keeps_its_body_on_307_and_308_only() {
         config.set_method("REPORT").unwrap().set_body(b"x").unwrap();
         follow(driver, &config, |_, _| {});
         assert_eq!(server.requests()[1].method, "GET");
+        // What describes a body goes with the method, were there a body or not; a GET with a body stays what it is.
+        for (method, body, kept) in [("POST", None, false), ("GET", Some(b"x"), true)] {
+            let server = Server::start();
+            server.on("/s", Script::redirect(303, "/t"));
+            server.on("/t", stream());
+            let mut config = fast(&server.url("/s"));
+            config.set_method(method).unwrap().set_header("Content-Type", "application/json").unwrap();
+            if let Some(body) = body {
+                config.set_body(body).unwrap();
+            }
+            story_until(driver, &config, Kind::Message, 1);
+            let request = &server.requests()[1];
+            assert_eq!((request.method.as_str(), request.header("content-type").is_some()), ("GET", kept));
+            assert_eq!(request.body, body.map_or(&b""[..], |body| body));
+        }
     });
 }
 

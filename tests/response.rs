@@ -270,6 +270,12 @@ fn the_refused_body_is_kept_up_to_4_kib() {
         let long = "x".repeat(10_000);
         let seen = first_answer(driver, Script::status(500, "No").chunked().body(&long).end(), |_| {});
         assert_eq!(seen[1].body, &long[..4096]);
+        // Coded, it would say nothing to anybody.
+        let coded = Script::status(400, "No").gzip().chunked().body("{\"error\": \"why\"}").end();
+        let seen = first_answer(driver, coded, |config| {
+            config.set_compression(true).unwrap();
+        });
+        assert_eq!(seen[1].body, "{\"error\": \"why\"}");
     });
 }
 

@@ -79,8 +79,14 @@ impl Losses {
     }
 
     fn tell(self) -> Stop {
+        let mut kind = ErrorKind::Connect;
         let message = match self.first {
             None => "there is no address to connect to".to_owned(),
+            // Only a connection that stood can be reset; it broke before anybody looked.
+            Some((address, error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+                kind = ErrorKind::Io;
+                format!("{address} reset the connection at once")
+            }
             Some((address, error)) => {
                 let more = match self.others {
                     0 => String::new(),
@@ -90,7 +96,7 @@ impl Losses {
                 format!("cannot connect to {address}{more}: {}", super::words(&error))
             }
         };
-        Stop::Failed(Failure::new(ErrorKind::Connect, message))
+        Stop::Failed(Failure::new(kind, message))
     }
 }
 

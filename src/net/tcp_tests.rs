@@ -102,6 +102,15 @@ fn a_race_without_a_winner_says_why() {
 }
 
 #[test]
+fn a_reset_before_anybody_looked_was_of_a_connection_that_stood() {
+    let mut losses = Losses::new();
+    losses.add(local(), io::ErrorKind::ConnectionReset.into());
+    losses.add(local(), io::ErrorKind::ConnectionRefused.into());
+    let why = failure(losses.tell());
+    assert_eq!((why.kind, &*why.message), (ErrorKind::Io, "127.0.0.1:0 reset the connection at once"));
+}
+
+#[test]
 fn a_connect_that_hangs_ends_with_the_interrupt_and_with_the_deadline() {
     let hole = hole(local());
     let interrupt = Interrupt::new();

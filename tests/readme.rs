@@ -61,6 +61,7 @@ fn every_block_has_a_test() {
         // A binding's programs are those of its own README, which its own tests compile and run.
         let binding = match language {
             "js" => include_str!("../bindings/node/README.md"),
+            "kotlin" => include_str!("../bindings/kotlin/README.md"),
             "swift" => include_str!("../bindings/swift/README.md"),
             _ => "",
         };

@@ -1,7 +1,7 @@
 //! Which server certificates are accepted: by the platform's anchors and one's own, and then by the pins.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -186,6 +186,7 @@ fn platform() -> Result<Source, Failure> {
 /// The system's certificates, read once a process and shared: they are 150 and more. What failed is tried anew.
 #[cfg(not(any(target_vendor = "apple", windows)))]
 fn platform() -> Result<Source, Failure> {
+    use std::sync::{Mutex, PoisonError};
     static ANCHORS: Mutex<Option<Arc<RootCertStore>>> = Mutex::new(None);
     let mut anchors = ANCHORS.lock().unwrap_or_else(PoisonError::into_inner);
     let anchors = match &*anchors {

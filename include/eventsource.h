@@ -384,7 +384,8 @@ eventsource_status eventsource_config_set_identity_pem(eventsource_config *confi
                                                        size_t len);
 
 // Accepts only chains with a certificate of this public key: the SHA-256 of its SPKI in base64, with or without sha256/
-// in front. Pins come on top of the ordinary verification. With several pins, one has to match.
+// in front. Pins come on top of the ordinary verification. With several pins, one has to match. On
+// Apple and Windows, a root of the system's counts only if the server sends it.
 eventsource_status eventsource_config_add_pin(eventsource_config *config, const char *sha256_base64);
 
 // The stack of the library's thread, on which callbacks run: 128 KiB to 256 MiB, default 512 KiB.

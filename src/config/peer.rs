@@ -102,7 +102,8 @@ impl Config {
     }
 
     /// Accepts only chains that hold a public key with this SHA-256 (of its SPKI, in base64, with or without `sha256/`
-    /// in front), after they have been verified. With several pins, one has to match.
+    /// in front), after they have been verified. With several pins, one has to match. On Apple and Windows, a root of the
+    /// system's counts only if the server sends it.
     ///
     /// # Errors
     /// `ConfigError::Certificate`.

@@ -431,7 +431,8 @@ pub unsafe extern "C" fn eventsource_config_set_identity_pem(
 }
 
 /// Accepts only chains with a certificate of this public key: the SHA-256 of its SPKI in base64, with or without sha256/
-/// in front. Pins come on top of the ordinary verification. With several pins, one has to match.
+/// in front. Pins come on top of the ordinary verification. With several pins, one has to match. On
+/// Apple and Windows, a root of the system's counts only if the server sends it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_config_add_pin(
     config: *mut eventsource_config,

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 
 use super::boundary::{Refusal, UserData, guard};
 use super::source::eventsource_destroy_fn;
@@ -119,8 +119,8 @@ impl Logger {
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // At trace level ureq writes raw bytes of requests, credentials among them.
-        !(metadata.level() == Level::Trace && metadata.target().starts_with("ureq"))
+        // At trace level ureq writes raw bytes of requests, credentials among them; above it, headers that it deems harmless.
+        !metadata.target().starts_with("ureq")
     }
 
     fn log(&self, record: &Record<'_>) {

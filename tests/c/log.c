@@ -54,6 +54,7 @@ int main(int argc, char **argv) {
   OK(eventsource_config_set_header(config, "Authorization", "Bearer tulip"));
   OK(eventsource_config_set_secret_header(config, "X-Key", "tulip"));
   OK(eventsource_config_set_header(config, "X-Other", "tulip"));
+  OK(eventsource_config_set_header(config, "User-Agent", "tulip"));
   OK(eventsource_config_set_body(config, (const uint8_t *)"tulip", 5));
   OK(eventsource_config_set_method(config, "GET"));
   eventsource *source = NULL;

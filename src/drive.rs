@@ -9,7 +9,6 @@ mod pull;
 
 use std::cell::Cell;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
@@ -36,8 +35,6 @@ use pull::Pull;
 pub struct EventSource {
     handle: Handle,
     mode: Mutex<Mode>,
-    /// Somebody has called for the end; `start_polled` looks, since its wake may be called before it returns.
-    ending: AtomicBool,
 }
 
 enum Mode {
@@ -63,7 +60,7 @@ impl EventSource {
         }
         let control = Arc::new(Control::new(config));
         let handle = Handle { config: Arc::new(config.clone()), control };
-        Ok(EventSource { handle, mode: Mutex::new(Mode::New(Vec::new())), ending: AtomicBool::new(false) })
+        Ok(EventSource { handle, mode: Mutex::new(Mode::New(Vec::new())) })
     }
 
     /// The calls that may be made from any thread.
@@ -164,7 +161,7 @@ impl EventSource {
             _ if self.control.is_over() => Err(CallError::Closed),
             Mode::New(registrations) => Ok(std::mem::take(registrations)),
             Mode::Freed => Err(CallError::Closed),
-            _ => Err(CallError::Busy),
+            _ => Err(self.handle.driven()),
         }
     }
 
@@ -204,16 +201,15 @@ impl EventSource {
         match &*mode {
             _ if self.control.is_over() => return Err(CallError::Closed),
             Mode::New(registrations) if registrations.is_empty() => {}
+            Mode::New(_) => return Err(CallError::Busy),
             Mode::Freed => return Err(CallError::Closed),
-            _ => return Err(CallError::Busy),
+            _ => return Err(self.handle.driven()),
         }
-        *mode = Mode::Polled(Box::new(Polled::start(&self.handle, wake)?));
+        let (polled, held_back) = Polled::start(&self.handle, wake)?;
+        *mode = Mode::Polled(Box::new(polled));
         drop(mode);
-        // Pairs with the one in `end`: either it finds the lock free, or this finds that it was called.
-        fence(Ordering::SeqCst);
-        if self.ending.load(Ordering::Relaxed) {
-            self.end(false);
-        }
+        // Not before: another thread may poll as soon as wake is called, and must find the lock free.
+        drop(held_back);
         Ok(())
     }
 
@@ -256,16 +252,19 @@ impl EventSource {
 
     /// The end of a source, seen from its owner.
     pub(crate) fn end(&self, wait: bool) {
+        if let Ok(mode) = self.mode.try_lock() {
+            if let Mode::Polled(polled) = &*mode {
+                polled.silence();
+            }
+        }
         // Closed already is fine.
         let _ = self.control.close();
-        self.ending.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
         let mode = {
             let mut mode = match self.mode.try_lock() {
                 Ok(mode) => mode,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                // Somebody is inside `start` or `start_polled`, which see to the rest themselves; or in next or poll, which the
-                // caller should have waited for. Having been closed, they return.
+                // Somebody is inside `start`, on whose thread this is; or in next or poll, which the caller should have
+                // waited for. Having been closed, they return, and the rest follows when they let go of the source.
                 Err(TryLockError::WouldBlock) if is_in_callback() => return,
                 Err(TryLockError::WouldBlock) => self.mode.lock().unwrap_or_else(PoisonError::into_inner),
             };
@@ -302,6 +301,9 @@ impl EventSource {
 
 /// Whether there is an event now.
 fn poll(mode: &mut Mode, handle: &Handle) -> Result<bool, CallError> {
+    if polled::is_waking(handle) {
+        return Err(CallError::Busy);
+    }
     match mode {
         Mode::Polled(polled) => polled.poll(),
         // Not begun, so there is nothing yet; unless it was closed, which is an event.

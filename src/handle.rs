@@ -110,6 +110,11 @@ impl Handle {
         self.control.set_header(name, value, secret)
     }
 
+    /// Why a second driver is refused. Once the source is closed, there is nothing left to drive.
+    pub(crate) fn driven(&self) -> CallError {
+        if self.control.is_closed() || self.control.is_over() { CallError::Closed } else { CallError::Busy }
+    }
+
     /// Where the source stands. `Closed` as soon as `close` was called.
     pub fn state(&self) -> State {
         self.control.state()

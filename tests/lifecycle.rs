@@ -392,6 +392,15 @@ fn calls_while_connecting_open_waiting_and_paused() {
             }
             check(source, &[("close", "ok"), ("close", "closed")], path);
             assert_eq!(source.state(), State::Closed, "{path}: at once");
+            // Whether or not CLOSE has come by now.
+            check(
+                source,
+                &[("on", "closed"), ("start", "closed"), ("run", "closed"), ("start_polled", "closed")],
+                path,
+            );
+            if driver != Driver::Next {
+                check(source, &[("next", "closed")], path);
+            }
             shared.end();
         }
     });
@@ -580,6 +589,45 @@ fn overlapping_calls_are_busy() {
     );
     source.close().unwrap();
     assert_eq!(blocked.join().unwrap(), (Ok(Kind::Connect), Ok(Kind::Close), Err(CallError::Closed)));
+}
+
+#[test]
+fn whoever_is_woken_may_poll_though_start_polled_has_not_returned() {
+    let server = Server::start();
+    for _ in 0..300 {
+        let source = Arc::new(source(&server, "/s"));
+        let (wake, woken) = mpsc::channel();
+        let polling = source.clone();
+        let event_loop = std::thread::spawn(move || {
+            woken.recv_timeout(DEADLINE).unwrap();
+            polling.poll_with(|event| event.kind())
+        });
+        source.start_polled(move || wake.send(()).unwrap_or(())).unwrap();
+        assert_eq!(event_loop.join().unwrap(), Ok(Some(Kind::Connect)));
+    }
+}
+
+#[test]
+fn no_wake_begins_once_the_source_is_freed() {
+    let server = Server::start();
+    server.on("/s", Script::sse().tell("open").stall());
+    for wait in [true, false] {
+        let source = source(&server, "/s");
+        let (wake, woken) = mpsc::channel();
+        source.start_polled(move || wake.send(()).unwrap_or(())).unwrap();
+        while source.state() != State::Open {
+            woken.recv_timeout(DEADLINE).unwrap();
+            while source.poll_with(|_| ()).unwrap().is_some() {}
+        }
+        // It was an AGAIN, so the next thing that happens would wake: the close that follows.
+        if wait {
+            source.free()
+        } else {
+            source.release()
+        }
+        // The end of the channel is the drop of the wake function.
+        assert_eq!(woken.iter().count(), 0);
+    }
 }
 
 #[test]

@@ -11,9 +11,11 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 
 use super::callbacks::Owned;
 use super::{job, machine_and_worker};
+use crate::control::Control;
 use crate::error::CallError;
 use crate::event::{Event, Kind};
 use crate::handle::Handle;
+use crate::interrupt::Never;
 use crate::parser::ReadBuffer;
 use crate::source::{Source, Step};
 use crate::thread;
@@ -48,30 +50,44 @@ enum Asked {
 /// Rings once for each time that it was armed.
 struct Bell {
     armed: Mutex<bool>,
+    /// Whose it is.
+    control: Arc<Control>,
 }
 
 thread_local! {
-    /// The bell whose wake function this thread is in.
-    static WAKING: Cell<*const Bell> = const { Cell::new(std::ptr::null()) };
+    /// Of the source whose wake function this thread is in.
+    static WAKING: Cell<*const Control> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Whether this thread is in the wake function of that source.
+pub(super) fn is_waking(handle: &Handle) -> bool {
+    WAKING.with(|waking| std::ptr::eq(waking.get(), Arc::as_ptr(&handle.control)))
 }
 
 impl Polled {
-    pub(super) fn start<W: FnMut() + Send + 'static>(handle: &Handle, wake: Owned<W>) -> Result<Polled, CallError> {
+    /// The worker is held back for as long as what comes with it is.
+    pub(super) fn start<W: FnMut() + Send + 'static>(
+        handle: &Handle,
+        wake: Owned<W>,
+    ) -> Result<(Polled, Sender<Never>), CallError> {
         let (machine, worker) = *machine_and_worker(handle);
         let (jobs, unbegun) = bounded(1);
         let (post, results) = bounded(1);
-        let bell = Arc::new(Bell { armed: Mutex::new(true) });
+        let bell = Arc::new(Bell { armed: Mutex::new(true), control: handle.control.clone() });
         let serve = Serve { worker, jobs: unbegun.clone(), results: post, bell: bell.clone(), wake };
-        let thread = thread::spawn("eventsource", handle.config.stack_size, move || serve.run())
+        let (held_back, go) = bounded(0);
+        let work = move || {
+            let _ = go.recv();
+            drop(go);
+            serve.run();
+        };
+        let thread = thread::spawn("eventsource", handle.config.stack_size, work)
             .map_err(|error| CallError::OutOfResources(format!("no thread: {error}")))?;
-        Ok(Polled { machine, jobs: Some(jobs), unbegun, results, bell, asked: None, thread })
+        Ok((Polled { machine, jobs: Some(jobs), unbegun, results, bell, asked: None, thread }, held_back))
     }
 
     /// Whether there is an event. Where there is none the bell is armed.
     pub(super) fn poll(&mut self) -> Result<bool, CallError> {
-        if WAKING.with(|waking| std::ptr::eq(waking.get(), Arc::as_ptr(&self.bell))) {
-            return Err(CallError::Busy);
-        }
         loop {
             let (epoch, work) = match self.machine.step() {
                 Step::Event => {
@@ -133,6 +149,11 @@ impl Polled {
         self.machine.event()
     }
 
+    /// Nobody will poll any more: no wake begins from here on.
+    pub(super) fn silence(&self) {
+        self.bell.take();
+    }
+
     /// Lets the worker go; the source has been closed.
     pub(super) fn leave(self) -> JoinHandle<()> {
         self.thread
@@ -150,11 +171,15 @@ impl Bell {
         true
     }
 
+    /// Whether it was armed.
+    fn take(&self) -> bool {
+        std::mem::take(&mut *self.armed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn ring<W: FnMut()>(&self, wake: &mut Owned<W>) {
         // The lock is not held while the caller's code runs.
-        let armed = std::mem::take(&mut *self.armed.lock().unwrap_or_else(PoisonError::into_inner));
-        if armed {
-            WAKING.with(|waking| waking.set(self));
+        if self.take() {
+            WAKING.with(|waking| waking.set(Arc::as_ptr(&self.control)));
             wake.call(|wake| wake());
             WAKING.with(|waking| waking.set(std::ptr::null()));
         }
@@ -207,10 +232,12 @@ impl<W: FnMut()> Serve<W> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn the_bell_rings_once_for_each_time_it_was_armed() {
-        let bell = Bell { armed: Mutex::new(true) };
+        let config = Config::new("http://127.0.0.1/").unwrap();
+        let bell = Bell { armed: Mutex::new(true), control: Arc::new(Control::new(&config)) };
         let rung = Arc::new(Mutex::new(0));
         let count = rung.clone();
         let mut wake = Owned::new(move || *count.lock().unwrap() += 1);
@@ -225,5 +252,9 @@ mod tests {
         bell.ring(&mut wake);
         bell.ring(&mut wake);
         assert_eq!(*rung.lock().unwrap(), 2);
+        assert!(bell.arm_unless(|| false));
+        assert!(bell.take());
+        bell.ring(&mut wake);
+        assert_eq!(*rung.lock().unwrap(), 2, "silenced");
     }
 }

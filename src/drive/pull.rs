@@ -30,8 +30,7 @@ impl Pull {
         }
         match mode {
             Mode::Pull(pull) => Ok(pull),
-            _ if handle.control.is_over() => Err(CallError::Closed),
-            _ => Err(CallError::Busy),
+            _ => Err(handle.driven()),
         }
     }
 

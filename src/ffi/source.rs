@@ -200,8 +200,8 @@ pub unsafe extern "C" fn eventsource_poll(
     guard(|| {
         // SAFETY: the header asks for a place to write to.
         let out = unsafe { Out::new(event_out.cast(), "event_out") }?;
-        // SAFETY: the header asks for a source or NULL, which nobody frees meanwhile: nothing of the caller's runs in here.
-        let source = unsafe { shared(source.cast_const(), "the source") }?;
+        // SAFETY: the header asks for a source or NULL. Held, since the log function may free it in here.
+        let source = unsafe { held(source) }?;
         if source.source.poll_with(|event| source.lend(event))?.is_none() {
             return Ok(EVENTSOURCE_STATUS_AGAIN);
         }

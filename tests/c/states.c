@@ -267,6 +267,11 @@ static void while_running(const char *base) {
       CHECK(eventsource_get_state(source) == EVENTSOURCE_STATE_CONNECTING);
       OK(eventsource_close(source));
       closed(source);
+      // Whether or not CLOSE has come: what is driven already has nothing left to drive.
+      CHECK(on(source) == CLOSED);
+      CHECK(eventsource_start(source) == CLOSED);
+      CHECK(eventsource_run(source) == CLOSED);
+      CHECK(start_polled(source) == CLOSED);
       closes(source, driver);
       closed(source);
       eventsource_free(source);

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::net::tests::hole;
+use eventsource_test_server::BlackHole;
 use std::net::TcpListener;
 use std::time::Instant;
 
@@ -79,11 +79,11 @@ fn who_refuses_is_passed_over_at_once() {
 
 #[test]
 fn who_does_not_answer_is_overtaken() {
-    let hole = hole("[::1]:0".parse().unwrap());
+    let hole = BlackHole::start_on((std::net::Ipv6Addr::LOCALHOST, 0));
     let listener = TcpListener::bind(local()).unwrap();
     let good = listener.local_addr().unwrap();
     let begun = Instant::now();
-    let stream = connect(&[hole.address, good], None, soon(), &Interrupt::new()).unwrap();
+    let stream = connect(&[hole.address(), good], None, soon(), &Interrupt::new()).unwrap();
     assert_eq!(stream.peer_addr().unwrap(), good);
     assert!(begun.elapsed() >= STAGGER, "the first address did not have its head start");
     assert!(begun.elapsed() < LONG / 2);
@@ -112,15 +112,15 @@ fn a_reset_before_anybody_looked_was_of_a_connection_that_stood() {
 
 #[test]
 fn a_connect_that_hangs_ends_with_the_interrupt_and_with_the_deadline() {
-    let hole = hole(local());
+    let hole = BlackHole::start();
     let interrupt = Interrupt::new();
-    let stop = connect(&[hole.address], None, Deadline::after(Duration::from_millis(20)), &interrupt);
+    let stop = connect(&[hole.address()], None, Deadline::after(Duration::from_millis(20)), &interrupt);
     assert!(matches!(stop, Err(Stop::TimedOut)));
     std::thread::scope(|scope| {
-        let connecting = scope.spawn(|| connect(&[hole.address], None, Deadline::never(), &interrupt));
+        let connecting = scope.spawn(|| connect(&[hole.address()], None, Deadline::never(), &interrupt));
         std::thread::sleep(Duration::from_millis(20)); // so that it is likely in poll; right either way
         interrupt.fire();
         assert!(matches!(connecting.join().unwrap(), Err(Stop::Interrupted)));
     });
-    assert!(matches!(connect(&[hole.address], None, soon(), &interrupt), Err(Stop::Interrupted)));
+    assert!(matches!(connect(&[hole.address()], None, soon(), &interrupt), Err(Stop::Interrupted)));
 }

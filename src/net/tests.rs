@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use eventsource_test_server::BlackHole;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -10,32 +11,6 @@ use ureq::Agent;
 pub(crate) mod pki;
 
 const LONG: Duration = Duration::from_secs(60);
-
-/// An address at which connecting hangs: its queue of connections is full and nobody accepts.
-pub(crate) struct Hole {
-    _listener: socket2::Socket,
-    _queued: Vec<socket2::Socket>,
-    pub(crate) address: SocketAddr,
-}
-
-pub(crate) fn hole(bind: SocketAddr) -> Hole {
-    use socket2::{Domain, Socket, Type};
-    let listener = Socket::new(Domain::for_address(bind), Type::STREAM, None).unwrap();
-    listener.bind(&bind.into()).unwrap();
-    listener.listen(0).unwrap();
-    let address = listener.local_addr().unwrap().as_socket().unwrap();
-    let mut queued = Vec::new();
-    // The system's idea of a full queue differs: fill it until a connection does not come about at once.
-    loop {
-        let socket = Socket::new(Domain::for_address(bind), Type::STREAM, None).unwrap();
-        let done = socket.connect_timeout(&address.into(), Duration::from_millis(100)).is_ok();
-        queued.push(socket);
-        if !done {
-            return Hole { _listener: listener, _queued: queued, address };
-        }
-        assert!(queued.len() < 1000, "the queue never fills");
-    }
-}
 
 /// Serves each connection with `serve`, on a thread of its own, until dropped.
 pub(crate) struct Server {
@@ -267,9 +242,9 @@ fn what_failed_on_the_way_is_said() {
     attempt.get(&format!("http://{}/", "a".repeat(64))).unwrap_err();
     assert_eq!(attempt.failure().0, ErrorKind::Dns);
 
-    let hole = hole("127.0.0.1:0".parse().unwrap());
+    let hole = BlackHole::start();
     let attempt = Attempt::new(|config| config.connect_timeout = Some(Duration::from_millis(20)));
-    attempt.get(&format!("http://{}/", hole.address)).unwrap_err();
+    attempt.get(&format!("http://{}/", hole.address())).unwrap_err();
     assert_eq!(attempt.failure(), (ErrorKind::TimedOut, "no connection to 127.0.0.1 within 20ms".into()));
 }
 

@@ -39,6 +39,7 @@ final class NetworkTests: ServerTestCase {
     paths.report(.foreground)
     _ = try await server.requests(3)
     try await server.peerEnd(1)
+    try await eventually { source.state == .open }
     source.close()
     let events = await iteration.value
     XCTAssertEqual(events.map(\.name), ["open", "open", "open", "close"])

@@ -193,6 +193,24 @@ final class ProviderTests: ServerTestCase {
     stubborn.answer([:])
   }
 
+  func testTheLastReferenceCancelsIt() async throws {
+    let cancelled = expectation(description: "cancelled")
+    do {
+      let asked = Locked(false)
+      var configuration = EventSource.Configuration.quick
+      configuration.connectTimeout = .zero
+      configuration.headerProvider = { _ in
+        asked { $0 = true }
+        do { try await Task.sleep(for: .seconds(3600)) } catch { cancelled.fulfill() }
+        return [:]
+      }
+      let source = try EventSource(url: server.url("/echo"), configuration: configuration)
+      try source.onEvent(on: .global()) { _ in XCTFail("nothing happens") }
+      try await eventually { asked { $0 } }
+    }
+    await fulfillment(of: [cancelled], timeout: 60)
+  }
+
   func testPauseAndReconnectAbandonItsAnswer() async throws {
     let server = try server
     try server.on("/s", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)

@@ -141,4 +141,3 @@ for way in ways where way.name != all[3].name {
     column(String(format: "%.0f", percentile(tally.latencies, 0.99)), 14),
     column(String(format: "%.2f", spent / seconds * 10), 12))
 }
-print(MemoryLayout<EventSource.Event>.size, MemoryLayout<EventSource.Message>.size, MemoryLayout<URL>.size)

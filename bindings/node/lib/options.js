@@ -17,7 +17,6 @@ function bytes(name, value) {
 
 function text(name, value) {
   if (typeof value !== 'string') throw wrong(name, 'must be a string');
-  if (value.includes('\0')) throw wrong(name, 'must not hold a NUL');
   return value;
 }
 
@@ -52,7 +51,6 @@ function headerPairs(name, value) {
     if (content === undefined) continue;
     if (typeof header !== 'string' || (typeof content !== 'string' && typeof content !== 'number'))
       throw wrong(name, `must have a string as the value of '${String(header)}'`);
-    if (header.includes('\0') || String(content).includes('\0')) throw wrong(name, `holds a NUL in '${header}'`);
     pairs.push([header, String(content)]);
   }
   return pairs;
@@ -98,7 +96,7 @@ const KNOWN = {
 };
 
 function headers(name, value, out) {
-  if (typeof value === 'function') out.providers.push({ name, give: value, secret: name === 'secretHeaders', given: [] });
+  if (typeof value === 'function') out.headerFunctions.push({ name, give: value, secret: name === 'secretHeaders', given: [] });
   else for (const pair of headerPairs(name, value)) out.set(name, ...pair);
 }
 
@@ -106,7 +104,7 @@ const joined = (name, pems) => Buffer.concat(pems.flatMap((pem) => [bytes(name, 
 
 function read(init) {
   const calls = [];
-  const out = { calls, providers: [], connectTimeout: 10000, withCredentials: false, set: (...call) => calls.push(call) };
+  const out = { calls, headerFunctions: [], connectTimeout: 10000, withCredentials: false, set: (...call) => calls.push(call) };
   if (init === undefined || init === null) return out;
   if (typeof init === 'function') throw new TypeError('EventSource: the options must be an object');
   record('init', init, Object.keys(KNOWN));

@@ -6,7 +6,9 @@
 // their handlers have returned, because that is when retry, fail and fresh headers are listened to.
 
 const native = require('./native.js');
-const { read, headerPairs, milliseconds } = require('./options.js');
+const { read, milliseconds } = require('./options.js');
+const { HeaderFunctions } = require('./headers.js');
+const { Loops } = require('./loops.js');
 const { Message, CommentEvent, CloseEvent, ErrorEvent, CODES } = require('./events.js');
 
 const CONNECTING = 0;
@@ -40,16 +42,14 @@ class EventSource extends EventTarget {
   #type = 'message'; // of the last message, in step with the addon
   #id = '';
   #handing = false; // we are dispatching: calls come from inside a handler
-  #fresh = true; // nothing has been dispatched in this turn
+  #fresh = true; // nothing of the program's has run in this turn
   #deadline = 0;
   #looked = 0; // at the clock, at what time
   #unwatched = 0; // events until the next look
   #deciding = false; // an ERROR has been dispatched, and the library not been polled since
 
-  #providers;
-  #patience; // milliseconds that a header function may take, 0 without end
-  #question = null; // to the header functions, while they have not all answered
-  #iterators = null;
+  #headerFunctions;
+  #loops = null;
 
   constructor(url, init = undefined) {
     if (arguments.length === 0) throw new TypeError('EventSource: 1 argument required, but only 0 present');
@@ -66,8 +66,7 @@ class EventSource extends EventTarget {
     parsed.username = parsed.password = '';
     this.#url = parsed.href;
     this.#withCredentials = options.withCredentials;
-    this.#providers = options.providers;
-    this.#patience = options.connectTimeout;
+    this.#headerFunctions = new HeaderFunctions(options.headerFunctions, options.connectTimeout);
     if (/^https?:/.test(href)) this.#open(href, options.calls);
     else setImmediate(() => this.#refuse(parsed.protocol));
   }
@@ -80,6 +79,7 @@ class EventSource extends EventTarget {
     if (this.#closed) return;
     this.#closed = true;
     this.#readyState = CLOSED;
+    this.#fresh = false;
     if (this.#handle === null) return;
     native.close(this.#handle);
     // What was polled is dropped, but a CLOSE: there is only one.
@@ -121,37 +121,12 @@ class EventSource extends EventTarget {
 
   /// Every message, whatever its type; nothing is read on while the loop's body is busy. Leaving the loop closes.
   [Symbol.asyncIterator]() {
-    const iterator = { waiting: [], failure: null, over: this.#closed };
-    const done = { value: undefined, done: true };
-    if (!iterator.over) (this.#iterators ??= []).push(iterator);
-    const leave = () => {
-      iterator.over = true;
-      this.#iterators = this.#iterators?.filter((other) => other !== iterator) ?? null;
-      for (const { resolve } of iterator.waiting.splice(0)) resolve(done);
-      this.close();
+    this.#loops ??= new Loops();
+    const wanted = () => {
+      // What is left of a burst can be had at once. To poll is for the next turn: other work comes in between.
+      if (!this.#handing && this.#burst !== null && this.#messages(this.#burst)) native.kick(this.#handle);
     };
-    return {
-      next: () => {
-        const { failure } = iterator;
-        iterator.failure = null;
-        if (failure !== null) return Promise.reject(failure);
-        if (iterator.over) return Promise.resolve(done);
-        return new Promise((resolve, reject) => {
-          iterator.waiting.push({ resolve, reject });
-          // What is left of a burst can be had at once. To poll is for the next turn: other work comes in between.
-          if (!this.#handing && this.#burst !== null && this.#messages(this.#burst)) native.kick(this.#handle);
-        });
-      },
-      return: (value) => {
-        leave();
-        return Promise.resolve({ value, done: true });
-      },
-      throw: (error) => {
-        leave();
-        return Promise.reject(error);
-      },
-      [Symbol.asyncIterator]() { return this; },
-    };
+    return this.#loops.begin(this.#closed, wanted, () => this.close());
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](depth, options, print) {
@@ -195,19 +170,14 @@ class EventSource extends EventTarget {
 
   // The library has something new to say, and does not wake us if it is we who have stopped polling.
   #interrupt() {
-    if (this.#question !== null) {
-      const { abort, timer } = this.#question;
-      this.#question = null;
-      clearTimeout(timer);
-      abort.abort();
-    }
+    this.#headerFunctions.abandon();
     native.kick(this.#handle);
   }
 
   // ---- a turn of the loop
 
   #turn() {
-    if (this.#question !== null) return;
+    if (this.#headerFunctions.asking) return;
     this.#fresh = true;
     this.#looked = performance.now();
     this.#deadline = this.#looked + TURN;
@@ -248,7 +218,7 @@ class EventSource extends EventTarget {
     const { index, text, own } = burst;
     this.#handing = true;
     while (burst.next < burst.count) {
-      if (this.#iterators !== null && !this.#wanted()) break;
+      if (this.#loops !== null && !this.#loops.waiting) break;
       if (--this.#unwatched <= 0 && this.#late()) {
         native.kick(this.#handle);
         break;
@@ -269,17 +239,11 @@ class EventSource extends EventTarget {
       } else {
         const event = new Message(this.#type, data, this.#id, this.#origin);
         super.dispatchEvent(event);
-        if (this.#iterators !== null && !this.#closed)
-          for (const { waiting } of this.#iterators) waiting.shift()?.resolve({ value: event, done: false });
+        if (this.#loops !== null && !this.#closed) this.#loops.give(event);
       }
     }
     this.#handing = false;
     return burst.next >= burst.count;
-  }
-
-  #wanted() {
-    for (const { waiting } of this.#iterators) if (waiting.length === 0) return false;
-    return true;
   }
 
   // Looks at the clock: after each event where handlers are slow, every sixteenth otherwise.
@@ -302,16 +266,11 @@ class EventSource extends EventTarget {
     const [state, error, http] = [index[STATE], index[ERROR], index[HTTP]];
     this.#burst = null;
     spare = index;
-    if (this.#closed && kind !== KIND_CLOSE) {
-      // Only CLOSE is left to be had, and not in the turn that saw close().
-      if (this.#fresh) return true;
-      native.kick(this.#handle);
-      return false;
-    }
+    if (this.#closed && kind !== KIND_CLOSE) return true;
     switch (kind) {
       case KIND_CONNECT:
         this.#readyState = CONNECTING;
-        return this.#providers.length === 0 || this.#ask({ url, lastEventId: id });
+        return this.#ask({ url, lastEventId: id });
       case KIND_OPEN:
         this.#readyState = OPEN;
         this.#origin = new URL(url).origin;
@@ -323,7 +282,7 @@ class EventSource extends EventTarget {
           return false;
         }
         this.#readyState = state > CLOSED ? CONNECTING : state;
-        this.#deciding = state !== OPEN;
+        this.#deciding = true;
         this.#fire(new ErrorEvent(error, message, http, fields, body, retryIn));
         // Not polled before the handlers' microtasks have run: they may still answer.
         native.kick(this.#handle);
@@ -332,9 +291,7 @@ class EventSource extends EventTarget {
         this.#finish(error, message, http);
         return false;
     }
-    if (!this.#closed) return true;
-    native.kick(this.#handle);
-    return false;
+    return true;
   }
 
   #fire(event) {
@@ -349,20 +306,8 @@ class EventSource extends EventTarget {
     this.#readyState = CLOSED;
     if (this.#handle !== null) native.end(this.#handle);
     this.#fire(new CloseEvent(error, message, http));
-    const iterators = this.#iterators ?? [];
-    this.#iterators = null;
-    for (const iterator of iterators) {
-      iterator.over = true;
-      if (error !== NONE && error !== ENDED) {
-        iterator.failure = Object.assign(new Error(message), { code: CODES[error] ?? 'INTERNAL', status: http });
-        const first = iterator.waiting.shift();
-        if (first !== undefined) {
-          first.reject(iterator.failure);
-          iterator.failure = null;
-        }
-      }
-      for (const { resolve } of iterator.waiting) resolve({ value: undefined, done: true });
-    }
+    const failed = error !== NONE && error !== ENDED;
+    this.#loops?.end(failed ? Object.assign(new Error(message), { code: CODES[error] ?? 'INTERNAL', status: http }) : null);
   }
 
   // The library has caught a panic of its own.
@@ -377,72 +322,17 @@ class EventSource extends EventTarget {
   // ---- headers
 
   #setHeader(name, value, secret) {
-    const bad = name.includes('\0') || value?.includes('\0');
-    if (bad || native.setHeader(this.#handle, name, value, secret) < 0)
+    if (native.setHeader(this.#handle, name, value, secret) < 0)
       throw new TypeError(`EventSource: header '${name}' cannot be sent`);
   }
 
-  // Asks the header functions. True: all have answered, the attempt may begin.
+  // True: the attempt may begin.
   #ask(about) {
-    const abort = new AbortController();
-    let answers;
-    try {
-      answers = this.#providers.map(({ give }) => give({ ...about, signal: abort.signal }));
-      if (this.#closed) {
-        native.kick(this.#handle);
-        return false;
-      }
-      if (!answers.some((answer) => typeof answer?.then === 'function')) {
-        this.#answer(answers);
-        return true;
-      }
-    } catch (error) {
-      this.#refuseAttempt(error);
-      return true;
-    }
-    const question = (this.#question = { abort, timer: undefined });
-    const settled = (then) => (value) => {
-      if (this.#question !== question) return; // abandoned
-      this.#question = null;
-      clearTimeout(question.timer);
-      then(value);
-      native.kick(this.#handle);
+    const fail = (error) => {
+      const reason = String(error?.message ?? error).replaceAll('\0', '');
+      native.fail(this.#handle, `the header function: ${reason}`);
     };
-    const refused = settled((error) => this.#refuseAttempt(error));
-    if (this.#patience > 0) {
-      const late = () => {
-        refused(new Error(`no answer within ${this.#patience} ms`));
-        abort.abort();
-      };
-      question.timer = setTimeout(late, Math.min(this.#patience, 2 ** 31 - 1)).unref();
-    }
-    Promise.all(answers).then(
-      settled((values) => {
-        try {
-          this.#answer(values);
-        } catch (error) {
-          this.#refuseAttempt(error);
-        }
-      }),
-      refused,
-    );
-    return false;
-  }
-
-  // A header that a function gave for the last attempt and not for this one is not sent.
-  #answer(values) {
-    this.#providers.forEach((provider, i) => {
-      const pairs = headerPairs(provider.name, values[i]);
-      const names = pairs.map(([name]) => name.toLowerCase());
-      for (const name of provider.given) if (!names.includes(name)) this.#setHeader(name, null, provider.secret);
-      for (const [name, value] of pairs) this.#setHeader(name, value, provider.secret);
-      provider.given = names;
-    });
-  }
-
-  #refuseAttempt(error) {
-    const reason = String(error?.message ?? error).replaceAll('\0', '');
-    native.fail(this.#handle, `the header function: ${reason}`);
+    return this.#headerFunctions.ask(about, this.#setHeader.bind(this), fail, () => native.kick(this.#handle));
   }
 
   // ---- what the class looks like

@@ -300,7 +300,7 @@ static napi_value open_source(napi_env env, napi_callback_info info) {
   h->type_len = strlen(strcpy(h->type, "message"));
   uv_unref((uv_handle_t *)&h->over);
   // From here on the handle goes away as every other does: start_polled tells `over`, at once if it fails.
-  uv_async_init(loop, &h->wake, on_wake);
+  uv_async_init(loop, &h->wake, on_wake);  // what can fail is done once for the loop
   napi_create_string_utf8(env, "EventSource", NAPI_AUTO_LENGTH, &name);
   napi_async_init(env, NULL, name, &h->context);
   napi_create_reference(env, args[2], 1, &h->turn);
@@ -505,11 +505,6 @@ static napi_value call_end(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-static napi_value call_version(napi_env env, napi_callback_info info) {
-  (void)info;
-  return make_text(env, eventsource_version(), NAPI_AUTO_LENGTH);
-}
-
 // A lookup thread of the library may outlive the environment that unloads us. On ELF the linker's -z nodelete does this.
 static void stay_loaded(void) {
 #if defined(_WIN32)
@@ -527,7 +522,6 @@ NAPI_MODULE_INIT() {
       {"pause", call_pause},     {"resume", call_resume},        {"reconnect", call_reconnect},
       {"retry", call_retry},     {"fail", call_fail},            {"setHeader", call_set_header},
       {"kick", call_kick},       {"hold", call_hold},            {"end", call_end},
-      {"version", call_version},
   };
   stay_loaded();
   for (size_t i = 0; i < COUNT(FUNCTIONS); i++) {

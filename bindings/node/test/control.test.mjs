@@ -84,6 +84,34 @@ describe('header functions', () => {
     });
   }
 
+  test('the signal is aborted when the time is up', async () => {
+    const reasons = [];
+    const source = open(`${server.url}/provider-signal`, {
+      connectTimeout: 20,
+      headers: ({ signal }) => new Promise(() => signal.addEventListener('abort', () => reasons.push('aborted'))),
+    });
+    await next(source, 'error');
+    assert.deepEqual(reasons, ['aborted']);
+    await finish(source);
+  });
+
+  test('a late rejection does not fail the next attempt', async () => {
+    const url = await server.on('/late-rejection', quiet);
+    const questions = [];
+    const source = open(url, { headers: () => new Promise((resolve, reject) => questions.push({ resolve, reject })) });
+    const seen = record(source, 'open', 'error');
+    const asked = async (n) => { while (questions.length < n) await turn(); };
+    await asked(1);
+    source.reconnect();
+    await asked(2);
+    questions[0].reject(new Error('late'));
+    for (let i = 0; i < 5; i++) await turn();
+    questions[1].resolve({});
+    await next(source, 'open');
+    assert.deepEqual(seen, [['open']]);
+    await finish(source);
+  });
+
   test('nothing else of the source is delayed: close abandons the question', async () => {
     const source = new EventSource(`${server.url}/abandoned-1`, { headers: ({ signal: given }) => { signal = given; return new Promise(() => {}); } });
     let signal;

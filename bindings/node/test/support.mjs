@@ -121,7 +121,7 @@ export async function run(file, args = [], { input = '', env = {}, timeout = 600
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-  child.stdin.end(input);
+  child.stdin.on('error', () => {}).end(input); // it may end without reading
   const [code, signal] = await once(child, 'close');
   return { code, signal, stdout, stderr };
 }

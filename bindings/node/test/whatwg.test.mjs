@@ -388,6 +388,21 @@ describe('close', () => {
     assert.equal(source.readyState, CLOSED);
   });
 
+  test('the close of a stream that has ended has a task of its own, too', async () => {
+    // Message and end come in one burst more often than not, and then the library is done before the handlers are.
+    for (let i = 0; i < 20; i++) {
+      const source = open(await server.on('/own-task', [{ events: 'data: 1\n\ndata: 2\n\n' }]), { reconnect: 'never' });
+      let task = 'none';
+      source.onmessage = () => {
+        task = 'handler';
+        const until = performance.now() + 2;
+        while (performance.now() < until);
+        queueMicrotask(() => { task = 'microtask'; });
+      };
+      await new Promise((resolve) => { source.onclose = () => resolve(assert.equal(task, 'microtask')); });
+    }
+  });
+
   test('row 32: close in each kind of handler', async () => {
     const paths = {
       open: stream('data: x\n\n', 'stall'),

@@ -4,7 +4,7 @@
 const { headerPairs } = require('./options.js');
 
 class HeaderFunctions {
-  #functions; // { name, give, secret, given }: the option, the function, and the names it gave last
+  #functions; // { name, give, secret, given }: the option, the function, and the names it has set
   #patience; // milliseconds, 0 without end
   #question = null;
 
@@ -30,14 +30,16 @@ class HeaderFunctions {
   ask(about, set, fail, go) {
     if (this.#functions.length === 0) return true;
     const abort = new AbortController();
-    let answers;
+    const answers = [];
     try {
-      answers = this.#functions.map(({ give }) => give({ ...about, signal: abort.signal }));
+      for (const { give } of this.#functions) answers.push(give({ ...about, signal: abort.signal }));
       if (!answers.some((answer) => typeof answer?.then === 'function')) {
         this.#take(answers, set);
         return true;
       }
     } catch (error) {
+      abort.abort();
+      Promise.allSettled(answers); // what the others promised does not matter any more, a rejection neither
       fail(error);
       return true;
     }
@@ -66,12 +68,18 @@ class HeaderFunctions {
 
   // A header that a function gave for the last attempt and not for this one is not sent.
   #take(answers, set) {
-    this.#functions.forEach((one, i) => {
-      const pairs = headerPairs(one.name, answers[i]);
+    this.#functions.forEach(({ name: option, secret, given }, i) => {
+      const pairs = headerPairs(option, answers[i]);
       const names = pairs.map(([name]) => name.toLowerCase());
-      for (const name of one.given) if (!names.includes(name)) set(name, null, one.secret);
-      for (const [name, value] of pairs) set(name, value, one.secret);
-      one.given = names;
+      for (const name of given) {
+        if (names.includes(name)) continue;
+        set(name, null, secret);
+        given.delete(name);
+      }
+      pairs.forEach(([name, value], k) => {
+        set(name, value, secret);
+        if (names[k] !== 'last-event-id') given.add(names[k]); // the place in the stream, which the server moves on
+      });
     });
   }
 }

@@ -1,12 +1,14 @@
 'use strict';
 // Checks options and turns them into the setter calls of the library: [name, value, value?], see SETTERS in addon.c.
 
+const { constants } = require('node:buffer');
+const { isAnyArrayBuffer } = require('node:util/types');
+
 const RECONNECT = { auto: 0, always: 1, never: 2 };
 
 const wrong = (name, what) => new TypeError(`EventSource: option '${name}' ${what}`);
 
-const isBytes = (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer || isShared(value);
-const isShared = (value) => typeof SharedArrayBuffer === 'function' && value instanceof SharedArrayBuffer;
+const isBytes = (value) => ArrayBuffer.isView(value) || isAnyArrayBuffer(value); // of whatever realm
 
 function bytes(name, value) {
   if (typeof value === 'string') return Buffer.from(value);
@@ -57,7 +59,7 @@ function headerPairs(name, value) {
 }
 
 const KNOWN = {
-  withCredentials: () => {},
+  withCredentials(name, value, out) { out.withCredentials = Boolean(value); },
   headers: headers,
   secretHeaders: headers,
   method: (name, value, out) => out.set(name, text(name, value)),
@@ -74,31 +76,37 @@ const KNOWN = {
       out.set('retry.retries', number('retry.retries', retries, 0, 'must be a number, 0 or more, or Infinity'));
   },
   reconnect(name, value, out) {
-    if (!Object.hasOwn(RECONNECT, value)) throw wrong(name, "must be 'auto', 'always' or 'never'");
+    if (!Object.hasOwn(RECONNECT, text(name, value))) throw wrong(name, "must be 'auto', 'always' or 'never'");
     out.set(name, RECONNECT[value]);
   },
   standardStatus: (name, value, out) => out.set(name, flag(name, value)),
-  maxEventSize: (name, value, out) => out.set(name, number(name, value, 1, 'must be a number of bytes above 0')),
+  maxEventSize(name, value, out) {
+    // More than a string can hold would be lost on the way here.
+    out.set(name, Math.min(number(name, value, 1, 'must be a number of bytes above 0'), constants.MAX_STRING_LENGTH));
+  },
   compression: (name, value, out) => out.set(name, flag(name, value)),
   httpsOnly: (name, value, out) => out.set(name, flag(name, value)),
   proxy(name, value, out) {
-    if (value === 'env') out.set('proxyFromEnv', true);
-    else if (value !== null) out.set(name, value instanceof URL ? value.href : text(name, value));
+    if (value instanceof URL) out.set(name, withPort(value));
+    else if (value !== null) out.set(name, text(name, value));
   },
   tls(name, value, out) {
     const { ca, onlyCa, cert, key, pins } = record(name, value, ['ca', 'onlyCa', 'cert', 'key', 'pins']);
     if (ca !== undefined) for (const pem of [ca].flat()) out.set('tls.ca', bytes('tls.ca', pem));
     if (onlyCa !== undefined) out.set('tls.onlyCa', joined('tls.onlyCa', [onlyCa].flat()));
-    if ((cert === undefined) !== (key === undefined)) throw wrong(cert ? 'tls.key' : 'tls.cert', 'is missing');
+    if ((cert === undefined) !== (key === undefined)) throw wrong(key === undefined ? 'tls.key' : 'tls.cert', 'is missing');
     if (cert !== undefined) out.set('tls.cert', Buffer.concat([joined('tls.cert', [cert].flat()), joined('tls.key', [key].flat())]));
     if (pins !== undefined) for (const pin of [pins].flat()) out.set('tls.pins', text('tls.pins', pin));
   },
 };
 
 function headers(name, value, out) {
-  if (typeof value === 'function') out.headerFunctions.push({ name, give: value, secret: name === 'secretHeaders', given: [] });
+  if (typeof value === 'function') out.headerFunctions.push({ name, give: value, secret: name === 'secretHeaders', given: new Set() });
   else for (const pair of headerPairs(name, value)) out.set(name, ...pair);
 }
+
+// A URL drops the port 80 of http; without a port the library takes that of proxies, 1080.
+const withPort = ({ href, protocol, port }) => (protocol === 'http:' && port === '' ? href.replace(/^http:\/\/[^/]*/, '$&:80') : href);
 
 const joined = (name, pems) => Buffer.concat(pems.flatMap((pem) => [bytes(name, pem), Buffer.from('\n')]));
 
@@ -108,8 +116,10 @@ function read(init) {
   if (init === undefined || init === null) return out;
   if (typeof init === 'function') throw new TypeError('EventSource: the options must be an object');
   record('init', init, Object.keys(KNOWN));
-  for (const name of Object.keys(KNOWN)) if (init[name] !== undefined) KNOWN[name](name, init[name], out);
-  out.withCredentials = Boolean(init.withCredentials);
+  for (const [name, take] of Object.entries(KNOWN)) {
+    const value = init[name];
+    if (value !== undefined) take(name, value, out);
+  }
   return out;
 }
 

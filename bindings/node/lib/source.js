@@ -60,7 +60,8 @@ class EventSource extends EventTarget {
     try {
       parsed = new URL(given);
     } catch {
-      throw new DOMException(`EventSource: '${given}' is not an absolute URL`, 'SyntaxError');
+      // What stands before an @ may be a password.
+      throw new DOMException(`EventSource: '${given.replace(/^.*@/s, '…@')}' is not an absolute URL`, 'SyntaxError');
     }
     const href = parsed.href;
     parsed.username = parsed.password = '';

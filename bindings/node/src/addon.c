@@ -175,8 +175,8 @@ static eventsource_status set_max_event_size(eventsource_config *config, uint64_
   return eventsource_config_set_max_event_size(config, bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
 }
 
-static eventsource_status set_proxy_from_env(eventsource_config *config, bool on) {
-  return on ? eventsource_config_set_proxy_from_env(config) : EVENTSOURCE_STATUS_OK;
+static eventsource_status set_proxy(eventsource_config *config, const char *url) {
+  return strcmp(url, "env") == 0 ? eventsource_config_set_proxy_from_env(config) : eventsource_config_set_proxy(config, url);
 }
 
 // Named as the options of the class are, so that an error can say which one it was. One setter in each row.
@@ -205,8 +205,7 @@ static const struct {
     {"maxEventSize", .number = set_max_event_size},
     {"compression", .flag = eventsource_config_set_compression},
     {"httpsOnly", .flag = eventsource_config_set_https_only},
-    {"proxy", .text = eventsource_config_set_proxy},
-    {"proxyFromEnv", .flag = set_proxy_from_env},
+    {"proxy", .text = set_proxy},
     {"tls.ca", .bytes = eventsource_config_add_ca_pem},
     {"tls.onlyCa", .bytes = eventsource_config_set_only_ca_pem},
     {"tls.cert", .bytes = eventsource_config_set_identity_pem},

@@ -84,6 +84,59 @@ describe('header functions', () => {
     });
   }
 
+  test('one function throws, the other rejects: one error, and no rejection that nobody handles', async () => {
+    const { code, stdout, stderr } = await script(`
+      import { EventSource } from 'libeventsource';
+      let aborted = false;
+      const source = new EventSource(process.argv[1], {
+        retry: { retries: 0 },
+        headers: ({ signal }) => {
+          signal.onabort = () => { aborted = true; };
+          return new Promise((resolve, reject) => setTimeout(reject, 5, new Error('late')));
+        },
+        secretHeaders: () => { throw new Error('early'); },
+      });
+      source.onerror = ({ code, message }) => console.log(code, message, aborted);
+      setTimeout(() => {}, 50);`, [server.url]);
+    assert.deepEqual([code, stdout, stderr], [0, 'APPLICATION the header function: early true\n', '']);
+  });
+
+  test('what a failing answer has set is left out like everything else', async () => {
+    const url = await server.on('/provider-partly', quiet);
+    const answers = [{ 'X-A': '1' }, [['X-B', '2'], ['not a name', '3']], { 'X-C': '4' }];
+    const source = open(url, { retry: { first: 1, max: 1 }, headers: () => answers.shift() });
+    await next(source, 'open');
+    source.reconnect();
+    const { code } = await next(source, 'error');
+    assert.equal(code, 'APPLICATION');
+    await next(source, 'open');
+    const requests = await server.requestsOf('/provider-partly', 2);
+    assert.deepEqual(requests.map((request) => ['x-a', 'x-b', 'x-c'].map((name) => header(request, name))),
+      [['1', undefined, undefined], [undefined, undefined, '4']]);
+    await finish(source);
+  });
+
+  test('a Last-Event-ID that it leaves out the next time is not taken back', async () => {
+    const url = await server.on('/provider-place', ['sse', { body: 'id: 9\ndata: x\n\n' }, 'fin'], quiet);
+    const answers = [{ 'Last-Event-ID': '5' }, {}];
+    const source = open(url, { retry: { first: 1, max: 1 }, headers: () => answers.shift() });
+    await next(source, 'error');
+    await next(source, 'open');
+    const requests = await server.requestsOf('/provider-place', 2);
+    assert.deepEqual(requests.map((request) => header(request, 'last-event-id')), ['5', '9']);
+    await finish(source);
+  });
+
+  test('after a failed answer the source goes on: the next attempt is asked for and made', async () => {
+    const url = await server.on('/provider-recovers', ['sse', { body: 'data: x\n\n' }, 'stall']);
+    const ways = [() => Promise.reject(new Error('no')), () => { throw new Error('no'); }, () => new Promise(() => {}), async () => ({})];
+    const source = open(url, { connectTimeout: 30, retry: { first: 1, max: 1 }, headers: () => ways.shift()() });
+    const seen = record(source, 'open', 'message', 'error', 'close');
+    await next(source, 'message');
+    assert.deepEqual(seen, [['error'], ['error'], ['error'], ['open'], ['message', 'x']]);
+    await finish(source);
+  });
+
   test('the signal is aborted when the time is up', async () => {
     const reasons = [];
     const source = open(`${server.url}/provider-signal`, {

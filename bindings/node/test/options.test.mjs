@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
+import vm from 'node:vm';
 import { after, before, describe, test } from 'node:test';
 import { EventSource, finish, header, next, open, record, script, startServer } from './support.mjs';
 
@@ -12,6 +13,13 @@ before(async () => { [server, tls] = await Promise.all([startServer(), startServ
 after(() => Promise.all([server.stop(), tls.stop()]));
 
 const quiet = ['sse', 'stall'];
+
+function shared(text) {
+  const bytes = new TextEncoder().encode(text);
+  const memory = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(memory).set(bytes);
+  return memory;
+}
 
 describe('wrong options are a TypeError that names the option', () => {
   const pem = '-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n';
@@ -32,7 +40,9 @@ describe('wrong options are a TypeError that names the option', () => {
     ['tls.onlyCa', { tls: { onlyCa: 'no certificate' } }],
     ['tls.cert', { tls: { cert: pem, key: pem } }],
     ['tls.key', { tls: { cert: pem } }],
+    ['tls.key', { tls: { cert: '' } }],
     ['tls.cert', { tls: { key: pem } }],
+    ['tls.onlyCa', { tls: { onlyCa: [] } }],
     ['tls.pins', { tls: { pins: 'short' } }],
     ['tls.pins', { tls: { pins: [5] } }],
     ['headers', { headers: 'Authorization: x' }],
@@ -53,6 +63,15 @@ describe('wrong options are a TypeError that names the option', () => {
     ['reconnect', { reconnect: 'sometimes' }],
     ['reconnect', { reconnect: 'toString' }],
     ['standardStatus', { standardStatus: 1 }],
+    ['reconnect', { reconnect: ['auto'] }],
+    ['reconnect', { reconnect: Symbol('auto') }],
+    ['lastEventId', { lastEventId: 5 }],
+    ['lastEventId', { lastEventId: 'a\nb' }],
+    ['standardStatus', { standardStatus: 1 }],
+    ['body', { body: null }],
+    ['body', { body: 5 }],
+    ['method', { method: '' }],
+    ['maxEventSize', { maxEventSize: '1' }],
     ['connectTimeout', { connectTimeout: '10' }],
     ['connectTimeout', { connectTimeout: Infinity }],
     ['responseTimeout', { responseTimeout: -1 }],
@@ -61,6 +80,7 @@ describe('wrong options are a TypeError that names the option', () => {
     ['maxEventSize', { maxEventSize: 0 }],
     ['compression', { compression: 'gzip' }],
     ['httpsOnly', { httpsOnly: 'yes' }],
+    ['httpsOnly', { httpsOnly: true }], // with a URL of http
     ['proxy', { proxy: 5 }],
     ['proxy', { proxy: 'ftp://127.0.0.1' }],
     ['proxy', { proxy: 'nonsense' }],
@@ -134,10 +154,12 @@ describe('headers', () => {
 describe('method and body', () => {
   for (const [form, body] of Object.entries({
     string: 'häl\0lo', Buffer: Buffer.from('häl\0lo'), Uint8Array: new TextEncoder().encode('häl\0lo'),
+    'ArrayBuffer of another realm': vm.runInNewContext('new Uint8Array([104, 195, 164, 108, 0, 108, 111]).buffer'),
+    'SharedArrayBuffer': shared('häl\0lo'), 'part of a buffer': Buffer.from('(häl\0lo)').subarray(1, -1),
     ArrayBuffer: new TextEncoder().encode('häl\0lo').buffer, DataView: new DataView(new TextEncoder().encode('häl\0lo').buffer),
   })) {
     test(`body as ${form} makes it POST`, async () => {
-      const where = `/body-${form}`;
+      const where = `/body-${form.replaceAll(' ', '-')}`;
       const source = open(await server.on(where, quiet), { body });
       await next(source, 'open');
       const [request] = await server.requestsOf(where, 1);
@@ -312,8 +334,12 @@ describe('TLS', () => {
     await next(stranger, 'close');
   });
 
-  test('httpsOnly refuses http', () => {
-    assert.throws(() => new EventSource('http://127.0.0.1:1/', { httpsOnly: true }));
+  test('httpsOnly refuses a redirect to http', async () => {
+    const { ca_pem: ca } = await tls.call('describe');
+    const url = await tls.on('/down', [{ redirect: [302, `${server.url}/x`] }]);
+    const source = new EventSource(url, { tls: { ca }, httpsOnly: true });
+    assert.equal((await next(source, 'error')).code, 'REDIRECT');
+    await next(source, 'close');
   });
 });
 
@@ -366,6 +392,22 @@ describe('proxy', () => {
     assert.equal(code, 0);
     assert.equal(proxy.asked.length, 1);
     proxy.stop();
+  });
+
+  test('variables that make no sense are an error of the option', async () => {
+    const { stdout } = await script(`
+      import { EventSource } from 'libeventsource';
+      try { new EventSource(process.argv[1], { proxy: 'env' }); } catch (error) { console.log(error.name, error.message); }`,
+    [server.url], { env: { http_proxy: 'ftp://127.0.0.1/', no_proxy: '' } });
+    assert.match(stdout, /^TypeError .*'proxy'/);
+  });
+
+  test('a URL object means the port 80 that URL leaves out', async () => {
+    const source = new EventSource(server.url, { proxy: new URL('http://me:pass@127.0.0.1:80/'), retry: { retries: 0 } });
+    const { code, message } = await next(source, 'error');
+    // Whether there is something at port 80 or not: it is no proxy.
+    assert.ok(code === 'PROXY' && !message.includes('1080'), `${code} ${message}`);
+    await next(source, 'close');
   });
 
   test('a proxy that refuses is an error PROXY', async () => {

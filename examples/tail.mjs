@@ -3,8 +3,8 @@
 //   npm install libeventsource
 //   node tail.mjs [-v] [-H 'Name: value']... [-X METHOD] [-d BODY] URL
 //
-// Each event is a line `type: data` on stdout. With -v, what happens around the events is told on stderr: comments and
-// errors. Exit status: 0 the server ended the stream or Ctrl-C was pressed, 1 the stream failed for good, 2 wrong usage.
+// Each event is a line `type: data` on stdout. With -v, what happens around the events is told on stderr: attempts,
+// comments, errors. Exit status: 0 the server ended the stream or Ctrl-C was pressed, 1 the stream failed for good, 2 wrong usage.
 
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
@@ -26,7 +26,10 @@ function options() {
     if (name === undefined) throw new Error(`a header is 'Name: value', not ${header}`);
     return [name, value];
   });
-  return { url: positionals[0], verbose: values.verbose, init: { headers, method: values.method, body: values.data } };
+  // A header function is called before each attempt, which is the moment to tell of it. It has none to add.
+  const attempt = ({ url, lastEventId }) => console.error(`* connect ${url}${lastEventId === '' ? '' : ` after ${lastEventId}`}`);
+  const init = { headers, secretHeaders: values.verbose ? attempt : undefined, method: values.method, body: values.data };
+  return { url: positionals[0], verbose: values.verbose, init };
 }
 
 let source;
@@ -44,12 +47,13 @@ process.once('SIGINT', () => source.close());
 process.once('SIGTERM', () => source.close());
 process.stdout.on('error', () => source.close()); // nobody reads on
 
+// A server may call its events error or close, too.
+const ours = (type, tell) => source.addEventListener(type, (event) => event instanceof MessageEvent || console.error(tell(event)));
 if (verbose) {
-  source.addEventListener('open', () => console.error(`* open ${source.url}`));
-  source.addEventListener('comment', ({ data }) => console.error(`:${data}`));
-  source.addEventListener('error', ({ message, retryIn }) => {
-    console.error(`* error: ${message}${retryIn < 0 ? '' : `; trying again in ${retryIn} ms`}`);
-  });
+  ours('open', () => `* open ${source.url}`);
+  ours('comment', ({ data }) => `:${data}`);
+  ours('error', ({ message, retryIn }) => `* error: ${message}${retryIn < 0 ? '' : `; trying again in ${retryIn} ms`}`);
+  ours('close', ({ message }) => `* close: ${message}`);
 }
 
 try {

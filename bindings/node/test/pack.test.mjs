@@ -97,17 +97,34 @@ describe('examples/tail.mjs', () => {
   });
 
   test('-v, -X, -d', async () => {
-    const url = await server.on('/tail-post', [{ sse: { framing: 'chunked' } }, { body: ': hm\ndata: a\n\n' }, 'end']);
+    const url = await server.on('/tail-post', [{ sse: { framing: 'chunked' } }, { body: ': hm\nevent: error\ndata: a\n\n' }, 'end']);
     const { code, stdout, stderr } = await node(['tail.mjs', '-v', '-X', 'REPORT', '-d', 'body', url]);
-    assert.deepEqual([code, stdout, stderr], [0, 'message: a\n', `* open ${url}\n: hm\n`]);
+    assert.deepEqual([code, stdout], [0, 'error: a\n']);
+    const [close, ...lines] = stderr.trim().split('\n').reverse();
+    assert.deepEqual(lines, [': hm', `* open ${url}`, `* connect ${url}`]);
+    assert.match(close, /^\* close: /);
     const [request] = await server.requestsOf('/tail-post', 1);
     assert.deepEqual([request.method, request.body], ['REPORT', 'body']);
+  });
+
+  test('-v tells what happens between events, as the other tails do', async () => {
+    const body = 'retry: 1\n\n: hello\nid: 7\ndata: a\ndata: b\n\nevent: tick\ndata: c\n\n';
+    const url = await server.on('/tail-v', ['sse', { body }, 'fin'], [{ head: { status: 204 } }]);
+    const { code, stdout, stderr } = await node(['tail.mjs', '-v', '-H', 'X-One: 1', url]);
+    assert.deepEqual([code, stdout], [0, 'message: a\nb\ntick: c\n']);
+    const lines = stderr.trim().split('\n');
+    assert.deepEqual(lines.slice(0, 3), [`* connect ${url}`, `* open ${url}`, ': hello']);
+    assert.match(lines[3], /^\* error: .* ms$/);
+    assert.equal(lines[4], `* connect ${url} after 7`);
+    assert.match(lines[5], /^\* close: /);
+    assert.equal(lines.length, 6);
+    for (const request of await server.requestsOf('/tail-v', 2)) assert.ok(request.headers.some(([name, value]) => /^x-one$/i.test(name) && value === '1'));
   });
 
   test('exit status 1 for a stream that fails for good, 2 for wrong usage', async () => {
     const url = await server.on('/tail-404', [{ head: { status: 404, length: 0 } }]);
     assert.equal((await node(['tail.mjs', url])).code, 1);
-    for (const args of [[], ['nonsense'], ['-Z', url], ['-H', 'nonsense', url], [url, url]]) assert.equal((await node(['tail.mjs', ...args])).code, 2, String(args));
+    for (const args of [[], ['nonsense'], ['-Z', url], ['-H', 'nonsense', url], ['-v', '-H', 'a b: c', url], [url, url]]) assert.equal((await node(['tail.mjs', ...args])).code, 2, String(args));
   });
 
   test('Ctrl-C ends it with status 0', { skip: windows && 'there are no signals' }, async () => {

@@ -6,6 +6,8 @@ import { EventSource } from '../../../bindings/node/index.mjs';
 const CAPABILITIES = ['bom', 'comments', 'event-type-listeners', 'headers', 'last-event-id', 'post', 'read-timeout', 'report', 'restart',
   'server-directed-shutdown-request'];
 
+// A connection for each callback: one that is kept may be closed by the other side while we write to it.
+const agent = new http.Agent({ keepAlive: false });
 const streams = new Map();
 let made = 0;
 
@@ -56,7 +58,7 @@ class Stream {
     const body = JSON.stringify(what);
     this.#last = this.#last.then(() => new Promise((resolve) => {
       if (this.#callbackUrl === null) return resolve();
-      const request = http.request(`${this.#callbackUrl}/${++this.#sent}`, { method: 'POST', headers: { 'Content-Type': 'application/json' } });
+      const request = http.request(`${this.#callbackUrl}/${++this.#sent}`, { method: 'POST', agent, headers: { 'Content-Type': 'application/json' } });
       request.on('response', (response) => response.resume().on('close', resolve));
       request.on('error', (error) => {
         console.error(`callback: ${error.message}`);

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::error::CallError;
@@ -73,6 +73,8 @@ struct Wishes {
     /// A last event ID that the caller set and the machine has not yet taken over.
     last_event_id: Option<TextBuf>,
     interrupt: Option<Arc<Interrupt>>,
+    /// When `resume` or `reconnect` was called last: the network may be another since.
+    since: Option<Instant>,
 }
 
 /// What an attempt needs to know of the overrides, as of the moment it begins.
@@ -82,6 +84,8 @@ pub(crate) struct Target {
     /// Where a remembered permanent redirect leads instead.
     pub(crate) remembered: Option<Url>,
     pub(crate) headers: Headers,
+    /// From when on the network is the one that there is now; None: all along.
+    pub(crate) since: Option<Instant>,
 }
 
 impl Control {
@@ -104,6 +108,7 @@ impl Control {
                 headers: config.headers.clone(),
                 last_event_id: None,
                 interrupt: None,
+                since: None,
             }),
         }
     }
@@ -153,6 +158,7 @@ impl Control {
         if wishes.wanted == Wanted::Paused {
             wishes.wanted = Wanted::Running;
             wishes.state = State::Connecting;
+            wishes.since = Some(Instant::now());
             self.turn(wishes);
         }
         Ok(())
@@ -162,6 +168,7 @@ impl Control {
         let mut wishes = self.live()?;
         if wishes.wanted == Wanted::Running && wishes.began {
             wishes.state = State::Connecting;
+            wishes.since = Some(Instant::now());
             self.turn(wishes);
         }
         Ok(())
@@ -351,7 +358,11 @@ impl Control {
     #[inline(never)]
     pub(crate) fn target(&self) -> Box<Target> {
         let wishes = self.lock();
-        let (url, remembered, headers) = (wishes.url.clone(), wishes.remembered.clone(), wishes.headers.clone());
-        Box::new(Target { url, remembered, headers })
+        Box::new(Target {
+            url: wishes.url.clone(),
+            remembered: wishes.remembered.clone(),
+            headers: wishes.headers.clone(),
+            since: wishes.since,
+        })
     }
 }

@@ -12,8 +12,8 @@ use crate::control::Target;
 use crate::error::{ErrorKind, Failure};
 use crate::event::Head;
 use crate::interrupt::Interrupt;
+use crate::mime;
 use crate::net::{Connector, End, Network, NoResolver, Wire};
-
 use crate::text::TextBuf;
 use crate::url::Url;
 use crate::work::{Opened, Refusal};
@@ -195,8 +195,10 @@ impl<'a> Call<'a> {
             self.refusal(ErrorKind::Internal, format!("the request cannot be put together: {error}"), None)
         })?;
         let wire = Wire::new();
-        let connector =
-            self.network.open(&self.url, head_size(&request), self.interrupt, &wire).map_err(|failure| {
+        let connector = self
+            .network
+            .open(&self.url, head_size(&request), self.target.since, self.interrupt, &wire)
+            .map_err(|failure| {
                 let mut refusal = self.refusal(failure.kind, failure.message, None);
                 refusal.status = wire.proxy_status();
                 refusal
@@ -323,14 +325,16 @@ impl<'a> Call<'a> {
             return Err(self.refuse(ErrorKind::HttpStatus, reason, hop));
         }
         let headers = hop.response.headers();
-        let content_type = headers.get_all(header::CONTENT_TYPE).iter().next_back().map(HeaderValue::as_bytes);
-        if !content_type.is_some_and(is_event_stream) {
-            let reason = match content_type {
-                Some(found) => format!(
+        let content_types: Vec<&[u8]> =
+            headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes).collect();
+        let content_type = content_types.join(&b", "[..]);
+        if !mime::is_event_stream(&content_type) {
+            let reason = match content_types.is_empty() {
+                false => format!(
                     "the response is not text/event-stream but {}",
-                    String::from_utf8_lossy(found).chars().take(100).collect::<String>().escape_debug()
+                    String::from_utf8_lossy(&content_type).chars().take(100).collect::<String>().escape_debug()
                 ),
-                None => "the response has no content type; it has to be text/event-stream".into(),
+                true => "the response has no content type; it has to be text/event-stream".into(),
             };
             return Err(self.refuse(ErrorKind::ContentType, reason, hop));
         }
@@ -390,12 +394,6 @@ fn not_http(error: ureq::Error) -> Failure {
         ureq::Error::Timeout(_) => Failure::new(ErrorKind::TimedOut, "the server did not answer in time"),
         error => Failure::new(ErrorKind::Io, format!("the response is not HTTP: {error}")),
     }
-}
-
-/// The essence of a MIME type, compared as the MIME Sniffing standard has it: parameters do not matter, case neither.
-fn is_event_stream(value: &[u8]) -> bool {
-    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 fn is_chunked(value: &HeaderValue) -> bool {

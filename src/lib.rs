@@ -73,6 +73,7 @@ mod http;
 #[doc(hidden)]
 pub mod internals;
 mod interrupt;
+mod mime;
 mod net;
 mod parser;
 mod pem;

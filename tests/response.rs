@@ -121,6 +121,8 @@ fn the_content_type_is_compared_by_its_essence() {
         b"  text/event-stream  ",
         b"text/event-stream;charset=\xff",
         b"text/event-stream;;;",
+        b"text/html, text/event-stream",
+        b"text/event-stream, */*",
     ];
     let bad: &[&[u8]] = &[
         b"",
@@ -167,6 +169,8 @@ fn of_several_content_types_the_last_counts_and_http_1_0_is_http() {
         let last =
             Script::status(200, "OK").header("Content-Type", "text/html").header("Content-Type", "text/event-stream");
         assert_eq!(brief(driver, last.body(EVENT).stall(), |_| {}), told);
+        let nonsense = Script::sse().header("Content-Type", "nonsense");
+        assert_eq!(brief(driver, nonsense.body(EVENT).stall(), |_| {}), told);
         let old = "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
         assert_eq!(brief(driver, Script::new().send(old).send(EVENT).stall(), |_| {}), told);
         let no_reason = "HTTP/1.1 200\r\ncontent-type:text/event-stream\r\n\r\n";

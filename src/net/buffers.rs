@@ -81,6 +81,11 @@ impl Buffers {
         self.output = Vec::new();
     }
 
+    /// How much ureq has not taken yet.
+    pub(crate) fn unread(&self) -> usize {
+        self.filled - self.start
+    }
+
     pub(crate) fn outgoing(&self) -> &[u8] {
         &self.output
     }

@@ -1,12 +1,14 @@
 //! Names to addresses, through libc on helper threads, because libc cannot be told to stop.
 //!
-//! The helpers are shared by the whole process: a name that is being looked up is not looked up a second time, and
-//! there are never more than 16 of them. They are the only threads of the library that may outlive a source.
+//! The helpers are shared by the whole process: a name that is being looked up is not looked up a second time but on a
+//! network that has changed since, and there are never more than 16 of them. They are the only threads of the library
+//! that may outlive a source.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
@@ -17,6 +19,8 @@ use crate::thread;
 
 /// Helpers at once. A seventeenth name waits until one of them is done.
 const HELPERS: usize = 16;
+/// Lookups of one name at once: the network may change again while the first still hangs, but not take all helpers along.
+const LOOKUPS_OF_A_NAME: usize = 3;
 /// getaddrinfo uses 17 KiB of it in glibc; other resolvers, with their plug-ins, more.
 const STACK: usize = 256 * 1024;
 
@@ -32,17 +36,20 @@ pub(crate) struct Lookups {
 
 #[derive(Default)]
 struct Table {
-    /// By host. An entry is removed with its answer: nothing is cached here, the system has caches of its own.
-    pending: HashMap<String, Pending>,
-    /// Hosts whose lookup waits for a helper, in order of arrival.
-    queue: VecDeque<String>,
+    /// By host, the newest last. A lookup is removed with its answer: nothing is cached here, the system has caches of its
+    /// own.
+    pending: HashMap<String, Vec<Lookup>>,
+    /// Lookups that wait for a helper, in order of arrival.
+    queue: VecDeque<(String, u64)>,
     helpers: usize,
-    next_ticket: u64,
+    /// For lookups and for those who wait for them.
+    next_number: u64,
 }
 
-#[derive(Default)]
-struct Pending {
-    begun: bool,
+struct Lookup {
+    number: u64,
+    /// When a helper began it; None: it waits for one.
+    begun: Option<Instant>,
     waiting: Vec<(u64, Sender<Answer>)>,
 }
 
@@ -58,17 +65,18 @@ impl Lookups {
         Arc::new(Lookups { resolve: Box::new(resolve), table: Mutex::default() })
     }
 
-    /// The addresses of `host`, which may be a name, or an IP address without brackets and perhaps with a zone.
+    /// The addresses of `host`, which may be a name, or an IP address without brackets and perhaps with a zone. What was
+    /// asked before `since` was asked on another network.
     pub(crate) fn look_up(
         self: &Arc<Lookups>,
-        host: &str,
-        port: u16,
+        (host, port): (&str, u16),
+        since: Option<Instant>,
         deadline: Deadline,
         interrupt: &Interrupt,
     ) -> Result<Vec<SocketAddr>, Stop> {
         let answer = match literal(host) {
             Some(answer) => answer,
-            None => self.ask(host, deadline, interrupt)?,
+            None => self.ask(host, since, deadline, interrupt)?,
         };
         match answer {
             Ok(addresses) if addresses.is_empty() => Err(failed(host, "it has no address")),
@@ -80,8 +88,14 @@ impl Lookups {
         }
     }
 
-    fn ask(self: &Arc<Lookups>, host: &str, deadline: Deadline, interrupt: &Interrupt) -> Result<Answer, Stop> {
-        let (ticket, answered) = self.join(host).map_err(|error| failed(host, &error.to_string()))?;
+    fn ask(
+        self: &Arc<Lookups>,
+        host: &str,
+        since: Option<Instant>,
+        deadline: Deadline,
+        interrupt: &Interrupt,
+    ) -> Result<Answer, Stop> {
+        let (ticket, answered) = self.join(host, since).map_err(|error| failed(host, &error.to_string()))?;
         let _leave = Leave { lookups: self, host, ticket };
         select! {
             recv(answered) -> answer => Ok(answer.unwrap_or_else(|_| Err("the lookup was abandoned".to_owned()))),
@@ -91,31 +105,35 @@ impl Lookups {
     }
 
     /// Waits for the lookup of `host` that is in flight, or begins one.
-    fn join(self: &Arc<Lookups>, host: &str) -> io::Result<(u64, Receiver<Answer>)> {
+    fn join(self: &Arc<Lookups>, host: &str, since: Option<Instant>) -> io::Result<(u64, Receiver<Answer>)> {
         let (tell, told) = bounded(1);
         let mut table = self.table();
-        table.next_ticket += 1;
-        let ticket = table.next_ticket;
-        if let Some(pending) = table.pending.get_mut(host) {
-            pending.waiting.push((ticket, tell));
-            return Ok((ticket, told));
+        table.next_number += 1;
+        let number = table.next_number;
+        if let Some(lookups) = table.pending.get_mut(host) {
+            let is_full = lookups.len() >= LOOKUPS_OF_A_NAME;
+            if let Some(newest) = lookups.last_mut().filter(|newest| is_full || newest.is_good(since)) {
+                newest.waiting.push((number, tell));
+                return Ok((number, told));
+            }
         }
-        let begun = table.helpers < HELPERS;
-        if begun {
+        let mut lookup = Lookup { number, begun: None, waiting: vec![(number, tell)] };
+        if table.helpers < HELPERS {
             let lookups = self.clone();
             let name = host.to_owned();
             // Under the lock: the helper's answer cannot come before its entry is there.
-            thread::spawn("eventsource-dns", STACK, move || lookups.help(name))?;
+            thread::spawn("eventsource-dns", STACK, move || lookups.help(name, number))?;
             table.helpers += 1;
+            lookup.begun = Some(Instant::now());
         } else {
-            table.queue.push_back(host.to_owned());
+            table.queue.push_back((host.to_owned(), number));
         }
-        table.pending.insert(host.to_owned(), Pending { begun, waiting: vec![(ticket, tell)] });
-        Ok((ticket, told))
+        table.pending.entry(host.to_owned()).or_default().push(lookup);
+        Ok((number, told))
     }
 
-    /// A helper's life: its first name, then those that had to wait.
-    fn help(&self, mut host: String) {
+    /// A helper's life: its first lookup, then those that had to wait.
+    fn help(&self, mut host: String, mut number: u64) {
         loop {
             let asked = std::panic::AssertUnwindSafe(|| (self.resolve)(&host));
             let answer = match std::panic::catch_unwind(asked) {
@@ -123,20 +141,17 @@ impl Lookups {
                 Err(_) => Err("the lookup failed".to_owned()),
             };
             let mut table = self.table();
-            for (_, tell) in table.pending.remove(&host).unwrap_or_default().waiting {
+            for (_, tell) in table.remove(&host, number).map_or_else(Vec::new, |lookup| lookup.waiting) {
                 let _ = tell.try_send(answer.clone()); // room for one; an error means that nobody waits any more
             }
-            match table.queue.pop_front() {
-                Some(next) => {
-                    if let Some(pending) = table.pending.get_mut(&next) {
-                        pending.begun = true;
-                    }
-                    host = next;
-                }
-                None => {
-                    table.helpers -= 1;
-                    return;
-                }
+            let Some(next) = table.queue.pop_front() else {
+                table.helpers -= 1;
+                return;
+            };
+            (host, number) = next;
+            let lookups = table.pending.get_mut(&host).into_iter().flatten();
+            for lookup in lookups.filter(|lookup| lookup.number == number) {
+                lookup.begun = Some(Instant::now());
             }
         }
     }
@@ -156,12 +171,36 @@ struct Leave<'a> {
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let mut table = self.lookups.table();
-        let Some(pending) = table.pending.get_mut(self.host) else { return };
-        pending.waiting.retain(|(ticket, _)| *ticket != self.ticket);
-        if pending.waiting.is_empty() && !pending.begun {
-            table.pending.remove(self.host);
-            table.queue.retain(|host| host != self.host);
+        let mut unwanted = None;
+        for lookup in table.pending.get_mut(self.host).into_iter().flatten() {
+            let before = lookup.waiting.len();
+            lookup.waiting.retain(|(ticket, _)| *ticket != self.ticket);
+            if lookup.waiting.len() < before && lookup.waiting.is_empty() && lookup.begun.is_none() {
+                unwanted = Some(lookup.number);
+            }
         }
+        if let Some(number) = unwanted {
+            table.remove(self.host, number);
+            table.queue.retain(|(_, queued)| *queued != number);
+        }
+    }
+}
+
+impl Table {
+    fn remove(&mut self, host: &str, number: u64) -> Option<Lookup> {
+        let lookups = self.pending.get_mut(host)?;
+        let lookup = lookups.iter().position(|lookup| lookup.number == number).map(|at| lookups.remove(at));
+        if lookups.is_empty() {
+            self.pending.remove(host);
+        }
+        lookup
+    }
+}
+
+impl Lookup {
+    /// Whether it asks, or will ask, the network that there is since then.
+    fn is_good(&self, since: Option<Instant>) -> bool {
+        self.begun.zip(since).is_none_or(|(begun, since)| begun >= since)
     }
 }
 

@@ -59,16 +59,18 @@ impl Network {
         }
     }
 
-    /// Connects to the server of `url`, up to where a request may be sent whose head is at most `head` bytes long.
+    /// Connects to the server of `url`, up to where a request may be sent whose head is at most `head` bytes long. The
+    /// network has been another before `since`.
     #[inline(never)]
     pub(crate) fn open(
         &self,
         url: &Url,
         head: usize,
+        since: Option<Instant>,
         interrupt: &Arc<Interrupt>,
         wire: &Arc<Wire>,
     ) -> Result<Connector, Failure> {
-        match self.reach(url, interrupt, wire) {
+        match self.reach(url, since, interrupt, wire) {
             Ok((socket, session)) => {
                 let transport = Transport::new(socket, session, head, interrupt.clone(), wire.clone());
                 Ok(Connector(Mutex::new(Some(transport))))
@@ -83,14 +85,20 @@ impl Network {
         }
     }
 
-    fn reach(&self, url: &Url, interrupt: &Interrupt, wire: &Wire) -> Result<(Socket, Option<Session>), Stop> {
+    fn reach(
+        &self,
+        url: &Url,
+        since: Option<Instant>,
+        interrupt: &Interrupt,
+        wire: &Wire,
+    ) -> Result<(Socket, Option<Session>), Stop> {
         let deadline = self.connect_timeout.map_or(Deadline::never(), Deadline::after);
         // Before the network is touched: without trust there is no point in a connection.
         let tls = if url.is_https() { Some(self.tls().map_err(Stop::Failed)?) } else { None };
         let mut socket = match self.proxy_for(url) {
-            None => self.dial(url.host(), url.port(), deadline, interrupt)?,
+            None => self.dial((url.host(), url.port()), since, deadline, interrupt)?,
             Some(proxy) => {
-                let dialled = self.dial(&proxy.host, proxy.port, deadline, interrupt);
+                let dialled = self.dial((&proxy.host, proxy.port), since, deadline, interrupt);
                 let mut socket = dialled.map_err(proxy::unreachable)?;
                 proxy::tunnel(proxy, (url.host(), url.port()), &mut socket, deadline, interrupt, wire)?;
                 socket
@@ -103,8 +111,14 @@ impl Network {
         Ok((socket, session))
     }
 
-    fn dial(&self, host: &str, port: u16, deadline: Deadline, interrupt: &Interrupt) -> Result<Socket, Stop> {
-        let addresses = self.lookups.look_up(host, port, deadline, interrupt)?;
+    fn dial(
+        &self,
+        host: (&str, u16),
+        since: Option<Instant>,
+        deadline: Deadline,
+        interrupt: &Interrupt,
+    ) -> Result<Socket, Stop> {
+        let addresses = self.lookups.look_up(host, since, deadline, interrupt)?;
         let stream = Arc::new(tcp::connect(&addresses, self.keepalive, deadline, interrupt)?);
         interrupt.watch(&stream).map_err(|_| Stop::Interrupted)?;
         Ok(Socket::new(stream))

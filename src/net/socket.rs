@@ -1,7 +1,7 @@
 //! A connected socket whose reads and writes block, each with its own limit, in one system call.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,14 @@ impl Socket {
     /// Reads and writes that all have to be done by `deadline`.
     pub(crate) fn until(&mut self, deadline: Deadline) -> Until<'_> {
         Until { socket: self, deadline }
+    }
+}
+
+impl Drop for Socket {
+    /// Said here and not left to the descriptor's end: an Interrupt that is just firing may hold that up for a moment, in
+    /// which the next connection is made already.
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
@@ -144,6 +152,16 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::TimedOut);
             assert!(!timed_out(&error));
         }
+    }
+
+    #[test]
+    fn its_end_is_told_though_an_interrupt_still_holds_it() {
+        let (socket, mut far) = pair();
+        let held = socket.stream.clone();
+        drop(socket);
+        far.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        assert_eq!(far.read(&mut [0; 8]).unwrap(), 0);
+        drop(held);
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Attempt {
     }
 
     fn agent(&self, url: &str, configure: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Result<Agent, ureq::Error> {
-        let connector = self.network.open(&Url::parse(url).unwrap(), 80_000, &self.interrupt, &self.wire);
+        let connector = self.network.open(&Url::parse(url).unwrap(), 80_000, None, &self.interrupt, &self.wire);
         let connector = connector.map_err(|failure| self.wire.fail(failure))?;
         let config = Agent::config_builder()
             .proxy(None)

@@ -192,6 +192,12 @@ impl UreqTransport for Transport {
         if most == 0 {
             return Err(self.wire.fail(Failure::new(ErrorKind::Io, "the response's head is larger than 64 KiB")));
         }
+        // ureq takes what it can of a body; a chunk's size or a trailer without end it cannot, and would wait for ever.
+        if !reading.head && self.buffers.unread() >= HEAD {
+            return Err(self
+                .wire
+                .fail(Failure::new(ErrorKind::Io, "the response's chunks are broken: a line has no end")));
+        }
         let mut limits = Limits::of(timeout, timeout.per_read.map(|span| *span).or(reading.idle));
         limits.total = limits.total.min(reading.until);
         match self.read(most, limits) {

@@ -1,15 +1,20 @@
-//! `close`: how long close takes to end a call that blocks in each phase of a connection, and pause and reconnect to give up a
-//! connection, as its server sees it. Not here: a lookup that hangs, which needs a name server that is silent.
+//! `close`: how long close, free, reconnect and pause take to end a call that blocks, in each phase of a connection.
+//!
+//! close: to the CLOSE event; free: to its return, with the thread gone; reconnect, and pause with resume: to the CONNECT of
+//! the attempt that follows. The sources' clock is fast, so that the spacing of attempts does not show.
 
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant, SystemTime};
 
-use eventsource::{Config, EventSource, Handle, Kind};
-use eventsource_test_server::{BlackHole, DEADLINE, PeerEnd, Script, Server, Tls};
+use eventsource::{Clock, Config, EventSource, Kind};
+use eventsource_test_server::{BlackHole, DEADLINE, Script, Server, Tls};
 
 use crate::table::{Row, row, short};
 
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 100;
+const AIM: &str = "p50 ≤ 200 µs, p95 ≤ 3 ms";
 
 struct Phase {
     name: &'static str,
@@ -18,81 +23,123 @@ struct Phase {
     after: Kind,
 }
 
+/// A thousand times as fast as the wall's.
+#[derive(Debug)]
+struct Fast(Instant);
+
+impl Clock for Fast {
+    fn now(&self) -> Instant {
+        self.0 + self.0.elapsed() * 1000
+    }
+    fn calendar(&self) -> SystemTime {
+        SystemTime::now()
+    }
+    fn random(&self) -> f64 {
+        0.0
+    }
+    fn sleep_for(&self, span: Duration) -> Duration {
+        span / 1000
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Call {
+    Close,
+    Free,
+    Reconnect,
+    Pause,
+}
+
+const CALLS: [(&str, Call); 4] =
+    [("close", Call::Close), ("free", Call::Free), ("reconnect", Call::Reconnect), ("pause", Call::Pause)];
+
+fn config(url: &str) -> Config {
+    let mut config = Config::new(url).expect("a URL");
+    config.set_clock(Arc::new(Fast(Instant::now())));
+    config
+}
+
 pub fn measure() -> Vec<Row> {
     let plain = Server::start();
     plain.on("/head", Script::new().stall());
     plain.on("/body", Script::sse().body(": \n\n").stall());
     plain.on("/gzip", Script::sse().gzip().body(": \n\n").stall());
-    plain.on("/busy", Script::empty(503).header("Retry-After", "60"));
+    plain.on("/busy", Script::empty(503).header("Retry-After", "3600"));
     let silent = Server::start();
     silent.on_every_connection(Script::new().stall());
     let tls = Server::start_tls(&Tls::new());
     tls.on("/body", Script::sse().body(": \n\n").stall());
     let hole = BlackHole::start();
 
-    let config = |url: &str| Config::new(url).expect("a URL");
     let mut compressed = config(&plain.url("/gzip"));
     compressed.set_compression(true).expect("a choice");
     let mut secure = config(&tls.url("/body"));
     secure.set_only_ca_pem(tls.ca_pem().as_bytes()).expect("a CA");
-    let mut proxied = config("http://example.test/");
-    proxied.set_proxy(Some(&silent.url(""))).expect("a proxy");
+    let proxied = |scheme: &str| {
+        let mut config = config("http://example.test/");
+        config.set_proxy(Some(&silent.url("").replace("http:", scheme))).expect("a proxy");
+        config
+    };
     let mut upload = config(&silent.url("/"));
     upload.set_body(&vec![0; 64 << 20]).expect("a body");
+    let phase = |name, config, after| Phase { name, config, after };
     let phases = [
-        Phase {
-            name: "TCP connect, SYN unanswered",
-            config: config(&format!("http://{}/", hole.address())),
-            after: Kind::Connect,
-        },
-        Phase { name: "proxy silent", config: proxied, after: Kind::Connect },
-        Phase {
-            name: "TLS handshake, silent",
-            config: config(&silent.url("/").replace("http:", "https:")),
-            after: Kind::Connect,
-        },
-        Phase { name: "64 MB request not read", config: upload, after: Kind::Connect },
-        Phase { name: "no response head", config: config(&plain.url("/head")), after: Kind::Connect },
-        Phase { name: "body idle", config: config(&plain.url("/body")), after: Kind::Comment },
-        Phase { name: "body idle, gzip", config: compressed, after: Kind::Comment },
-        Phase { name: "body idle, TLS", config: secure, after: Kind::Comment },
-        Phase { name: "waiting to retry", config: config(&plain.url("/busy")), after: Kind::Error },
+        phase("TCP connect, SYN unanswered", config(&format!("http://{}/", hole.address())), Kind::Connect),
+        phase("proxy silent, CONNECT", proxied("http:"), Kind::Connect),
+        phase("proxy silent, SOCKS5", proxied("socks5:"), Kind::Connect),
+        phase("TLS handshake, silent", config(&silent.url("/").replace("http:", "https:")), Kind::Connect),
+        phase("64 MB request not read", upload, Kind::Connect),
+        phase("no response head", config(&plain.url("/head")), Kind::Connect),
+        phase("body idle", config(&plain.url("/body")), Kind::Comment),
+        phase("body idle, gzip", compressed, Kind::Comment),
+        phase("body idle, TLS", secure, Kind::Comment),
+        phase("waiting to retry", config(&plain.url("/busy")), Kind::Error),
     ];
 
-    println!("close to the end of the blocked call, {ROUNDS} times: µs at p50, p95, longest");
-    let mut worst = (0.0, 0.0, "");
+    println!("µs to the end of the blocked call, {ROUNDS} times each: p50/p95");
+    println!("  {:30} {:>13} {:>13} {:>13} {:>13}", "phase", "close", "free", "reconnect", "pause+resume");
+    let mut worst = Worst::default();
     for phase in &phases {
-        let times = (0..ROUNDS).map(|round| close(phase, round)).collect();
-        let (p50, p95) = show(phase.name, times);
-        if p50 > worst.0 {
-            worst = (p50, p95, phase.name);
-        }
+        worst.add(phase.name, show(phase));
     }
-    let mut rows = vec![row(
-        format!("close, worst phase ({})", worst.2),
-        format!("p50 {} µs, p95 {} µs", short(worst.0), short(worst.1)),
-        String::new(),
-        String::new(),
-        "p50 ≤ 200 µs, p95 ≤ 3 ms",
-    )];
-    println!(
-        "\npause and reconnect to the end of the connection at its server, {ROUNDS} times: µs at p50, p95, longest"
-    );
-    for (name, call) in [("pause", Handle::pause as fn(&Handle) -> _), ("reconnect", Handle::reconnect)] {
-        let times = (0..ROUNDS).map(|round| give_up(&config(&plain.url("/body")), &plain, call, round)).collect();
-        let (p50, p95) = show(name, times);
-        let ours = format!("p50 {} µs, p95 {} µs", short(p50), short(p95));
-        rows.push(row(format!("{name}, body idle"), ours, String::new(), String::new(), "p50 ≤ 200 µs, p95 ≤ 3 ms"));
-    }
+    worst.add("lookup", lookups());
     println!();
-    rows
+    worst.rows()
 }
 
-fn show(name: &str, mut times: Vec<Duration>) -> (f64, f64) {
-    times.sort();
-    let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e6;
-    println!("  {name:30} {:6} {:6} {:6}", short(at(0.5)), short(at(0.95)), short(at(1.0)));
-    (at(0.5), at(0.95))
+/// For each call the phase with the highest median.
+#[derive(Default)]
+struct Worst([(f64, f64, &'static str); 4]);
+
+impl Worst {
+    fn add(&mut self, phase: &'static str, times: [(f64, f64); 4]) {
+        for (worst, (p50, p95)) in self.0.iter_mut().zip(times) {
+            if p50 > worst.0 {
+                *worst = (p50, p95, phase);
+            }
+        }
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let line = |((name, _), (p50, p95, phase)): (&(&str, Call), &(f64, f64, &str))| {
+            let ours = format!("p50 {} µs, p95 {} µs", short(*p50), short(*p95));
+            row(format!("{name}, worst phase ({phase})"), ours, String::new(), String::new(), AIM)
+        };
+        CALLS.iter().zip(&self.0).map(line).collect()
+    }
+}
+
+/// Median and 95th percentile of each call, in µs; printed, too.
+fn show(phase: &Phase) -> [(f64, f64); 4] {
+    let times = CALLS.map(|(_, call)| {
+        let mut times: Vec<_> = (0..ROUNDS).map(|round| time(phase, call, round)).collect();
+        times.sort();
+        let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e6;
+        (at(0.5), at(0.95))
+    });
+    let cells = times.map(|(p50, p95)| format!("{:>6}/{:<6}", short(p50), short(p95)));
+    println!("  {:30} {}", phase.name, cells.join(" "));
+    times
 }
 
 /// Long enough to be in the phase; different each time.
@@ -100,50 +147,77 @@ fn a_moment(round: usize) {
     std::thread::sleep(Duration::from_micros(1000 + round as u64 * 137 % 2000));
 }
 
-/// A source that a thread pulls; it sends the time at which CLOSE came.
-fn pull(config: &Config, after: Kind) -> (Handle, mpsc::Receiver<()>, mpsc::Receiver<Instant>) {
-    let mut source = EventSource::new(config).expect("a source");
-    let handle = source.handle();
-    let ((there, in_phase), (over, closed)) = (mpsc::channel(), mpsc::channel());
-    std::thread::spawn(move || {
-        while let Ok(event) = source.next() {
-            let kind = event.kind();
-            if kind == Kind::Close {
-                let _ = over.send(Instant::now());
-            } else if kind == after {
-                let _ = there.send(());
-            }
+fn time(phase: &Phase, call: Call, round: usize) -> Duration {
+    let source = EventSource::new(&phase.config).expect("a source");
+    let (tell, told) = mpsc::channel();
+    let deliver = move |event: &eventsource::Event<'_>| {
+        let _ = tell.send((event.kind(), Instant::now()));
+    };
+    source.on(None, None, deliver).expect("a callback");
+    source.start().expect("a thread");
+    let until = |wanted| loop {
+        let (kind, at) = told.recv_timeout(DEADLINE).expect(phase.name);
+        if kind == wanted {
+            return at;
         }
-    });
-    (handle, in_phase, closed)
-}
-
-fn close(phase: &Phase, round: usize) -> Duration {
-    let (handle, in_phase, closed) = pull(&phase.config, phase.after);
-    in_phase.recv_timeout(DEADLINE).expect(phase.name);
+    };
+    until(phase.after);
     a_moment(round);
     let begun = Instant::now();
-    handle.close().expect("it was open");
-    closed.recv_timeout(DEADLINE).expect(phase.name) - begun
+    let end = match call {
+        Call::Close => {
+            source.close().expect("it was open");
+            until(Kind::Close)
+        }
+        Call::Free => {
+            source.free();
+            return begun.elapsed();
+        }
+        Call::Reconnect => {
+            source.reconnect().expect("it was open");
+            until(Kind::Connect)
+        }
+        Call::Pause => {
+            source.pause().expect("it was open");
+            source.resume().expect("it was open");
+            until(Kind::Connect)
+        }
+    };
+    source.free();
+    end - begun
 }
 
-fn give_up(
-    config: &Config,
-    server: &Server,
-    call: impl Fn(&Handle) -> Result<(), eventsource::CallError>,
-    round: usize,
-) -> Duration {
-    let number = server.connections().len();
-    let (handle, in_phase, closed) = pull(config, Kind::Comment);
-    in_phase.recv_timeout(DEADLINE).expect("a stream");
-    a_moment(round);
-    let begun = Instant::now();
-    call(&handle).expect("it was open");
-    let end = server.wait_for_peer_end(number, DEADLINE);
-    let time = begun.elapsed();
-    assert_eq!(end, PeerEnd::Closed);
-    handle.close().expect("it was open");
-    closed.recv_timeout(DEADLINE).expect("CLOSE");
-    server.wait_for_open(0, DEADLINE);
-    time
+/// A lookup that hangs takes a getaddrinfo that does, and so a process of its own.
+fn lookups() -> [(f64, f64); 4] {
+    let none = [(0.0, 0.0); 4];
+    if cfg!(not(target_os = "linux")) {
+        return none;
+    }
+    let folder = std::env::temp_dir().join(format!("eventsource-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for a library");
+    let (library, file) = (folder.join("hang.so"), folder.join("hang"));
+    std::fs::write(&file, "").expect("a file");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../common/hang.c");
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+    assert!(built.is_ok_and(|status| status.success()), "cc");
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new(program).arg("close-lookup").env("LD_PRELOAD", library).env("HANG_FILE", &file).output();
+    let _ = std::fs::remove_dir_all(&folder);
+    let output = output.expect("this program again");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (shown, numbers) = text.trim_end().rsplit_once('\n').expect("a table and numbers");
+    println!("{shown}");
+    let numbers: Vec<f64> = numbers.split(' ').map(|number| number.parse().expect("a number")).collect();
+    let mut times = none;
+    for (time, pair) in times.iter_mut().zip(numbers.chunks(2)) {
+        *time = (pair[0], pair[1]);
+    }
+    times
+}
+
+/// What runs in that process.
+pub fn lookup_client() {
+    let times = show(&Phase { name: "lookup", config: config("http://example.test/"), after: Kind::Connect });
+    println!("{}", times.map(|(p50, p95)| format!("{p50} {p95}")).join(" "));
 }

@@ -14,7 +14,7 @@ const USAGE: &str = "usage: cargo run --profile bench -p eventsource-bench -- CO
   parser [COLUMN]   bytes in memory to events, beside other parsers
   socket            socket to callback, beside a raw read loop and libcurl
   latency           server write to callback, plain and TLS
-  close             close, pause and reconnect in each phase
+  close             close, free, reconnect and pause in each phase
   memory            idle connections: 1,000 plain, 100 with TLS
   wakeups           how often idle connections run
   all               all of it, and one table of the results with ratios and aims";
@@ -31,6 +31,7 @@ fn main() {
         Some("close") => close::measure(),
         Some("memory") => idle::memory(),
         Some("wakeups") => idle::wakeups(),
+        Some("close-lookup") => return close::lookup_client(),
         Some("idle-ureq") => return idle::ureq_client(&arguments[1..]),
         Some("all") => {
             let parts = [socket::measure, latency::measure, close::measure, idle::memory, idle::wakeups];

@@ -2,12 +2,14 @@
 //! CPU while nothing comes.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::cell::Cell;
-use std::sync::RwLock;
+mod costs;
+mod measure;
+
 use std::time::{Duration, Instant};
 
 use eventsource::{Config, ErrorKind, EventSource, Kind, State};
 use eventsource_test_server::{Script, Server};
+use measure::{alone, peak_growth};
 
 const MIB: usize = 1024 * 1024;
 /// More than anybody should take, less than the test machine has.
@@ -29,7 +31,7 @@ fn attempt(script: Script, change: impl FnOnce(&mut Config)) -> Vec<Seen> {
 }
 
 fn attempt_at(server: &Server, change: impl FnOnce(&mut Config)) -> Vec<Seen> {
-    let _shared = (!MEASURING.get()).then(|| QUIET.read());
+    let _shared = alone();
     let mut config = Config::new(&server.url("/")).unwrap();
     config.set_max_event_size(MIB).unwrap();
     change(&mut config);
@@ -65,46 +67,6 @@ fn plain(kind: Kind) -> Seen {
 
 fn ok_head() -> Script {
     Script::new().send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
-}
-
-/// Held for writing while memory is measured, which is the whole process's.
-static QUIET: RwLock<()> = RwLock::new(());
-
-thread_local! {
-    static MEASURING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Resident memory that the process gains while `body` runs, at its highest.
-#[cfg(target_os = "linux")]
-fn peak_growth(body: impl FnOnce()) -> usize {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    fn resident() -> usize {
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-    }
-    let _alone = QUIET.write();
-    MEASURING.set(true);
-    let (before, stop) = (resident(), AtomicBool::new(false));
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            let mut peak = 0;
-            while !stop.load(Ordering::Relaxed) {
-                peak = peak.max(resident());
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            peak
-        });
-        body();
-        stop.store(true, Ordering::Relaxed);
-        MEASURING.set(false);
-        watcher.join().unwrap().saturating_sub(before)
-    })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn peak_growth(body: impl FnOnce()) -> usize {
-    body();
-    0
 }
 
 // ---- heads ----
@@ -406,38 +368,4 @@ fn a_body_cut_short_is_an_io_error_whatever_it_said() {
             "{framing}"
         );
     }
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_stalled_stream_costs_no_cpu() {
-    fn switches(task: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/self/task/{task}/status")).unwrap_or_default();
-        let count =
-            |name: &str| status.lines().find_map(|l| l.strip_prefix(name)).map_or(0, |n| n.trim().parse().unwrap());
-        count("voluntary_ctxt_switches:") + count("nonvoluntary_ctxt_switches:")
-    }
-    let server = Server::start();
-    server.on_every_connection(Script::sse().body("data: a\n\n").stall());
-    let source = EventSource::new(&Config::new(&server.url("/")).unwrap()).unwrap();
-    let (tell, told) = std::sync::mpsc::channel();
-    source
-        .on(Some(Kind::Message), None, move |_| {
-            let id = std::fs::read_link("/proc/thread-self").unwrap();
-            tell.send(id.file_name().unwrap().to_str().unwrap().to_owned()).unwrap();
-        })
-        .unwrap();
-    source.start().unwrap();
-    let task = told.recv_timeout(Duration::from_secs(30)).unwrap();
-    // Until it has gone back to sleep; then it sleeps.
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let before = switches(&task);
-        std::thread::sleep(Duration::from_millis(500));
-        if switches(&task) == before {
-            break;
-        }
-        assert!(Instant::now() < deadline, "the idle worker keeps waking");
-    }
-    source.free();
 }

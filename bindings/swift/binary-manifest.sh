@@ -4,9 +4,10 @@
 #   binary-manifest.sh PATH              an EventSource.xcframework inside the package
 #   binary-manifest.sh URL CHECKSUM      a zipped one; the checksum is that of `swift package compute-checksum`
 #
-# Beside it belong Sources/EventSource of this folder, and the licences.
+# Beside it belong Sources/EventSource of this folder, the licences, and for Linux a Sources/CEventSource with a module map for a header
+# that pkg-config finds: tests/packaging/artefacts/xcframework.py puts it together.
 set -euo pipefail
-usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 quoted() {
   case $1 in *[\"\\\|\&$'\n']*) echo "binary-manifest.sh: cannot write $1 into a manifest" >&2; exit 2 ;; esac

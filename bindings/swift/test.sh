@@ -26,12 +26,16 @@ lint() {
 manifest() {
   local package=../../target/swift/binary
   rm -rf "$package"
-  mkdir -p "$package/Sources" "$package/EventSource.xcframework"
+  mkdir -p "$package/Sources/CEventSource" "$package/EventSource.xcframework"
   cp -r Sources/EventSource "$package/Sources"
   local arguments
   for arguments in EventSource.xcframework "https://example.test/EventSource.xcframework.zip $(printf %064d 0)"; do
     # shellcheck disable=SC2086
     ./binary-manifest.sh $arguments >"$package/Package.swift"
+    # Linux sees its own branch; what Apple sees is the same with the other.
+    ./root.sh swift package --package-path "$package" dump-package | tr -d ' \n' | grep -q '"name":"CEventSource".*"pkgConfig":"eventsource"' ||
+      fail "no system library in the manifest"
+    sed -i 's/#if os(Linux)/#if os(macOS)/' "$package/Package.swift"
     ./root.sh swift package --package-path "$package" dump-package | tr -d ' \n' | grep -q '"name":"CEventSource".*"type":"binary"' ||
       fail "no binary target in the manifest"
   done

@@ -121,7 +121,7 @@ NATIVE(jint, setLog)(JNIEnv *env, jclass type, jint level) {
 
 /* ---- config ---- */
 
-/* A pointer, or a status below 0: no pointer is negative as a jlong made through uintptr_t on a system of ours. */
+/* A pointer or a status below 0, which Native.isStatus tells apart. */
 NATIVE(jlong, configNew)(JNIEnv *env, jclass type, jbyteArray url) {
   UNUSED(type);
   struct text text = borrow(env, url);

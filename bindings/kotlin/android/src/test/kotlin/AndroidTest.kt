@@ -21,6 +21,7 @@ import libcore.net.NetworkSecurityPolicy
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -227,6 +228,12 @@ class AndroidTest {
                 recorder.await<Event.Message>()
             }
             assertForbidden(server.urlByName("/events"))
+            assertForbidden("http://[::1]:${server.port}/events")
+            assertForbidden("http://127.0.0.1@localhost:${server.port}/events")
+            source().use {
+                assertThrows(IllegalArgumentException::class.java) { it.setUrl(server.urlByName("/events")) }
+                assertTrue(it.setUrl(server.url("/events")))
+            }
         } finally {
             NetworkSecurityPolicy.setInstance(before)
         }

@@ -7,7 +7,10 @@ import java.util.logging.Logger
 
 /** When a source connects again by itself. */
 public enum class ReconnectMode {
-    /** Always with GET; with other methods only where the server cannot have begun to do anything. */
+    /**
+     * Always with GET. Other methods, which may cost money when repeated, only while the server has done nothing: no byte of the
+     * request was written, or it answered 425, 429 or 503.
+     */
     AUTO,
 
     /** With every method. */
@@ -54,7 +57,8 @@ public fun interface ExceptionHandler {
 
 /**
  * How to connect, and what to do then. Immutable: each function gives a config that differs in that one thing, and throws
- * [IllegalArgumentException] at once where the value will not do.
+ * [IllegalArgumentException] at once, with the reason in words, where the value will not do. Times are in milliseconds. May
+ * be used from any thread, and for any number of sources. Bytes are copied.
  *
  * ```
  * val config = Config().header("Authorization", "Bearer $token").idleTimeout(45_000)
@@ -92,98 +96,146 @@ public class Config private constructor(
         fun applyTo(config: Long): Int = Native.configSet(config, number, first, second, value, more)
     }
 
-    /** A header for every attempt; replaces one of that name. Authorization and Cookie never follow a redirect to another origin. */
+    /**
+     * A header for every attempt; replaces one of that name, in any case of letters. None unless set. Accept, Cache-Control, Pragma
+     * and User-Agent replace the library's own; Authorization and Cookie never follow a redirect to another origin. Refused: a name
+     * that is no HTTP token or longer than 256 bytes; a value with a control character or longer than 64 KiB; and what is the
+     * library's to set, such as Host, Content-Length, Connection, Accept-Encoding and Proxy-*. More than 128 are refused, too.
+     */
     public fun header(
         name: String,
         value: String,
     ): Config = with(HEADER, Native.cString(name, "the name"), Native.cString(value, "the value"))
 
-    /** As [header], and never follows a redirect to another origin. */
+    /** As [header], and never follows a redirect to another origin (scheme, host, port). A name once secret stays secret. */
     public fun secretHeader(
         name: String,
         value: String,
     ): Config = with(SECRET_HEADER, Native.cString(name, "the name"), Native.cString(value, "the value"))
 
-    /** The method; GET unless there is a body. */
+    /**
+     * The method: any HTTP token but HEAD, CONNECT and TRACE, sent as it is written. Unless set GET, or POST where there is a body.
+     * Others than GET are repeated with care: see [ReconnectMode].
+     */
     public fun method(method: String): Config = with(METHOD, Native.cString(method, "the method")).local { copy(method = method) }
 
-    /** A body to send with every attempt; POST unless a method is set. */
+    /** A body to send with every attempt, which makes it a POST unless a method is set. None unless set. */
     public fun body(body: ByteArray): Config = with(BODY, body.copyOf()).local { copy(hasBody = true) }
 
-    /** As [body], as UTF-8. */
-    public fun body(body: String): Config = body(body.toByteArray(Charsets.UTF_8))
+    /** As [body], as UTF-8. Refused: half a surrogate pair. */
+    public fun body(body: String): Config = body(Native.utf8(body, "the body"))
 
-    /** The last event ID to begin with. */
+    /**
+     * The last event ID to begin with: sent until the stream brings another. "", as it is unless set: not sent. Refused: a control
+     * character, more than 64 KiB.
+     */
     public fun lastEventId(id: String): Config = with(LAST_EVENT_ID, Native.cString(id, "the last event ID"))
 
-    /** For lookup, connection, proxy and TLS together; 10 s unless set, 0 for none. */
+    /**
+     * For lookup, connection, proxy and TLS together, and for the answer of an [asyncHeaders] provider. 10,000 unless set; 0: no
+     * limit. More than a year counts as a year.
+     */
     public fun connectTimeout(ms: Long): Config = with(CONNECT_TIMEOUT, ms).local { copy(connectTimeout = ms) }
 
-    /** From the request sent to the response's head; 60 s for GET and none for other methods unless set, 0 for none. */
+    /**
+     * From the request sent to the response's head, anew for each redirect. Unless set 60,000 for GET and none for other methods,
+     * since a model may think for minutes; 0: no limit. More than a year counts as a year.
+     */
     public fun responseTimeout(ms: Long): Config = with(RESPONSE_TIMEOUT, ms)
 
-    /** The longest silence of an open stream, comments counted as life; none unless set, 0 for none. */
+    /**
+     * The longest silence of an open stream, comments counted as life; then it counts as broken. 0, as it is unless set: no limit.
+     * More than a year counts as a year.
+     */
     public fun idleTimeout(ms: Long): Config = with(IDLE_TIMEOUT, ms)
 
-    /** TCP keep-alive begins after that much silence; 120 s unless set, 0 for none. */
+    /**
+     * After how much silence TCP begins to probe whether the server is still there. 120,000 unless set; 0: never. In whole seconds,
+     * rounded up; more than 32,767 s counts as 32,767 s.
+     */
     public fun keepAlive(idleMs: Long): Config = with(KEEPALIVE, idleMs)
 
-    /** The first wait before connecting again, doubled from failure to failure up to the longest; 1 s and 30 s unless set. */
+    /**
+     * The first wait before connecting again, doubled from failure to failure up to the longest; 1,000 and 30,000 unless set. The
+     * server's `retry:` replaces [firstMs]. A [maxMs] below [firstMs] counts as [firstMs], more than 24 h counts as 24 h. Waits are
+     * lengthened by up to 20 % at random.
+     */
     public fun retry(
         firstMs: Long,
         maxMs: Long,
     ): Config = with(RETRY, firstMs, maxMs)
 
-    /** How many failures in a row to retry; without limit unless set. */
+    /** How many failures in a row are retried before one is final; 0: never connect again. Without limit unless set. */
     public fun maxRetries(count: Int): Config = with(MAX_RETRIES, count.toLong())
 
-    /** When to connect again. */
+    /** When to connect again; [ReconnectMode.AUTO] unless set. */
     public fun reconnect(mode: ReconnectMode): Config = with(RECONNECT, mode.ordinal.toLong()).local { copy(reconnect = mode) }
 
-    /** Whether every status but 200 is final, as the WHATWG standard has it; off unless set. */
+    /**
+     * Whether every status but 200 is final, as the WHATWG standard has it. Off unless set: 204 ends the stream without an error, and
+     * 408, 425, 429 and 5xx but 501 and 505 are retried.
+     */
     public fun standardStatus(on: Boolean): Config = with(STANDARD_STATUS, on)
 
-    /** The largest event; 32 MiB unless set. */
+    /**
+     * The largest event or comment, in bytes of data, type and ID together. A larger one is an [ErrorKind.EVENT_TOO_LARGE] that the
+     * stream survives. 32 MiB unless set; 0 is refused.
+     */
     public fun maxEventSize(bytes: Long): Config = with(MAX_EVENT_SIZE, bytes)
 
-    /** Whether to ask for gzip; off unless set. */
+    /** Whether to ask for gzip. Off unless set: many servers hold compressed events back. */
     public fun compression(on: Boolean): Config = with(COMPRESSION, on)
 
-    /** Whether to refuse http, redirects to it included; off unless set. */
+    /** Whether to refuse http: for the source's URL, in [EventSource.setUrl], in redirects. Off unless set. */
     public fun httpsOnly(on: Boolean): Config = with(HTTPS_ONLY, on)
 
-    /** A proxy, `http://` or `socks5://`; null for none, as it is unless set. */
+    /**
+     * A proxy: `http://user:password@host:port` (asked to CONNECT), or the same with `socks5://`, where the proxy looks names up. Port
+     * 1080 unless given. null, as it is unless set: directly. The last of [proxy], [proxyFromEnv] and [systemProxy] counts.
+     */
     public fun proxy(url: String?): Config =
         with(PROXY, url?.let { Native.cString(Platform.asciiHost(it), "the proxy's URL") }).local { copy(systemProxy = false) }
 
-    /** The proxy that the environment variables name, as curl reads them. */
+    /**
+     * The proxy that the environment names when the source is made, by curl's rules: `https_proxy`, `HTTPS_PROXY`, `http_proxy`,
+     * `all_proxy`, `ALL_PROXY`, `no_proxy`, `NO_PROXY`. Refused: one of them is no URL of an http or socks5 proxy.
+     */
     public fun proxyFromEnv(): Config = with(PROXY_FROM_ENV, null).local { copy(systemProxy = false) }
 
     /** The proxy that [java.net.ProxySelector] names for the URL when the source is made: on Android the one of the system's settings. */
     public fun systemProxy(): Config = proxy(null).local { copy(systemProxy = true) }
 
-    /** Certificates (PEM) to trust beside the platform's. */
+    /**
+     * Certificates (a PEM bundle) to trust beside the platform's; call it again for more. Refused: there is none, or one cannot be
+     * read.
+     */
     public fun addCaPem(pem: ByteArray): Config = with(ADD_CA_PEM, pem.copyOf())
 
-    /** Certificates (PEM) to trust instead of the platform's. */
+    /** Certificates (a PEM bundle) to trust, with those of [addCaPem], instead of the platform's. Refused as there. */
     public fun onlyCaPem(pem: ByteArray): Config = with(ONLY_CA_PEM, pem.copyOf())
 
-    /** A client certificate chain and its key (PEM). */
+    /**
+     * What to show a server that asks for a certificate: a chain in PEM, the client's own first, and its private key (PKCS#8, PKCS#1 or
+     * SEC1, not encrypted). Refused: no certificate, not exactly one key, or they do not belong together.
+     */
     public fun identityPem(pem: ByteArray): Config = with(IDENTITY_PEM, pem.copyOf())
 
-    /** A public key (SHA-256 of its SPKI, base64) of which the chain must hold one. */
+    /**
+     * Accepts only chains with a certificate of this public key: the SHA-256 of its SPKI in base64, with or without `sha256/` in front.
+     * On top of the ordinary verification; of several pins one has to match.
+     */
     public fun addPin(sha256Base64: String): Config = with(ADD_PIN, Native.cString(sha256Base64, "the pin"))
 
-    /** The stack of the stream's thread, in bytes; the VM's default unless set. */
+    /** The stack of the stream's thread: 128 KiB to 256 MiB. Unless set the VM's default, 1 MiB on most systems. */
     public fun stackSize(bytes: Long): Config = with(STACK_SIZE, bytes).local { copy(stackSize = bytes) }
 
     /** Where the listener and the provider of headers are called; the stream's own thread unless set. */
     public fun executor(executor: Executor?): Config = local { copy(executor = executor) }
 
-    /** Asked for headers before each attempt. */
+    /** Asked for headers before each attempt; null, as it is unless set, for none. Takes the place of [asyncHeaders]. */
     public fun headers(provider: HeaderProvider?): Config = local { copy(headers = provider, asyncHeaders = null) }
 
-    /** Asked for headers before each attempt, with an answer that may come later and from elsewhere. */
+    /** Asked for headers before each attempt, with an answer that may come later and from elsewhere. Takes the place of [headers]. */
     public fun asyncHeaders(provider: AsyncHeaderProvider?): Config = local { copy(headers = null, asyncHeaders = provider) }
 
     /** Gets what a listener throws. Unless set it is logged as a warning with [java.util.logging], which is logcat on Android. */
@@ -226,7 +278,7 @@ public class Config private constructor(
         value: Long,
         more: Long = 0,
     ): Config {
-        require(value >= 0 && more >= 0) { "a negative number" }
+        require(value >= 0 && more >= 0) { "a time or a count cannot be negative" }
         return with(Option(option, null, null, value, more))
     }
 
@@ -285,7 +337,7 @@ public class Config private constructor(
 
         private fun newNative(url: String): Long {
             val config = Native.configNew(Native.cString(Platform.asciiHost(url), "the URL"))
-            if (config < 0) throw Native.refusal(config.toInt(), "")
+            if (Native.isStatus(config)) throw Native.refusal(config.toInt(), "")
             return config
         }
 

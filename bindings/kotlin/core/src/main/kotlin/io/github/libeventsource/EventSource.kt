@@ -77,7 +77,12 @@ public class EventSource
         private val stream = Stream(url, config)
 
         init {
-            Reaper.watch(this, stream)
+            try {
+                Reaper.watch(this, stream)
+            } catch (exhausted: Throwable) {
+                stream.close() // no memory or thread to watch it with
+                throw exhausted
+            }
         }
 
         /** What the source is doing; CLOSED as soon as [close] has been called. */
@@ -108,10 +113,13 @@ public class EventSource
         /** Answers a [Event.Connect]: this attempt cannot be made. It becomes an [ErrorKind.APPLICATION] error. */
         public fun fail(reason: String): Boolean = stream.fail(reason)
 
-        /** Where to connect from the next attempt on. */
-        public fun setUrl(url: String): Boolean = stream.callText(Native.SET_URL, Native.cString(Platform.asciiHost(url), "the URL"), null)
+        /**
+         * Where to connect from the next attempt on; credentials in it included, the last event ID stays. Throws
+         * [IllegalArgumentException] where the URL will not do, or Android's cleartext policy forbids it.
+         */
+        public fun setUrl(url: String): Boolean = stream.setUrl(url)
 
-        /** A header from the next attempt on; null takes it back. */
+        /** A header from the next attempt on; null takes it back. Refused with [IllegalArgumentException] as by [Config.header]. */
         public fun setHeader(
             name: String,
             value: String?,

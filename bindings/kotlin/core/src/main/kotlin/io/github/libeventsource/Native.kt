@@ -24,7 +24,6 @@ internal object Native {
 
     // eventsource_status
     const val OK = 0
-    const val CLOSED = 1
     private const val INVALID_HIGHEST = -1
     private const val INVALID_LOWEST = -6
     private const val UNSUPPORTED = -10
@@ -69,6 +68,12 @@ internal object Native {
         second: ByteArray?,
     ): Int
 
+    /**
+     * Whether what configNew or sourceNew gave is a status and no pointer. A pointer may well be negative: Android marks those
+     * of its heap in the top byte. But none lies within the last page of memory.
+     */
+    fun isStatus(number: Long): Boolean = number in -4096L..-1L
+
     /** Blocks until there is something, then brings all there is, as [Batch] reads it. */
     @JvmStatic external fun fill(source: Long): ByteArray
 
@@ -80,13 +85,21 @@ internal object Native {
         what: String,
     ): ByteArray {
         require('\u0000' !in text) { "$what holds a NUL" }
+        return utf8(text, what).let { it.copyOf(it.size + 1) }
+    }
+
+    /** UTF-8. What it cannot carry is refused, never replaced. */
+    fun utf8(
+        text: String,
+        what: String,
+    ): ByteArray {
         val bytes =
             try {
                 Charsets.UTF_8.newEncoder().encode(CharBuffer.wrap(text))
             } catch (_: CharacterCodingException) {
                 throw IllegalArgumentException("$what holds half a surrogate pair")
             }
-        return ByteArray(bytes.remaining() + 1).also { bytes.get(it, 0, bytes.remaining()) }
+        return ByteArray(bytes.remaining()).also { bytes.get(it) }
     }
 
     /** The exception that a refusing status stands for. */
@@ -108,7 +121,9 @@ internal object Native {
             System.loadLibrary("eventsource_jni")
         } catch (missing: UnsatisfiedLinkError) {
             val name = "native/${platform()}/${System.mapLibraryName("eventsource_jni")}"
-            val resource = Native::class.java.getResourceAsStream(name) ?: throw missing
+            val resource =
+                Native::class.java.getResourceAsStream(name)
+                    ?: throw UnsatisfiedLinkError("${missing.message}, and no $name in the jar: this platform is not supported")
             // A file of its own for each class loader: the VM loads no file twice.
             val file = File.createTempFile("libeventsource_jni", File(name).name)
             try {

@@ -19,6 +19,8 @@ internal object Platform {
             } catch (refused: IllegalArgumentException) {
                 throw IllegalArgumentException("no international host name: ${refused.message}")
             }
+        // Some letters become several characters, a slash among them: the URL would be another host's.
+        require(ascii.all { it in 'a'..'z' || it in 'A'..'Z' || it in '0'..'9' || it in "-._" }) { "no international host name: $ascii" }
         return url.replaceRange(host, ascii)
     }
 
@@ -46,7 +48,7 @@ internal object Platform {
     /** Why Android's network security config forbids [url], or null if it does not. Elsewhere nothing is forbidden. */
     fun refusesCleartext(url: String): String? {
         if (!url.startsWith("http:", ignoreCase = true)) return null
-        val host = hostOf(url)?.let(url::substring) ?: return null
+        val host = hostOf(url)?.let(url::substring) ?: url.substringAfter('[').substringBefore(']')
         return if (isCleartextPermitted(host)) null else "cleartext HTTP to $host is not permitted by the network security policy"
     }
 
@@ -73,7 +75,7 @@ internal object Platform {
         val scheme = url.indexOf("://")
         if (scheme < 0) return null
         val from = scheme + 3
-        val end = url.indexOfAny(charArrayOf('/', '?', '#', '\\'), from).let { if (it < 0) url.length else it }
+        val end = url.indexOfAny(charArrayOf('/', '?', '#'), from).let { if (it < 0) url.length else it }
         val host = url.lastIndexOf('@', end - 1).let { if (it < from) from else it + 1 }
         if (host < end && url[host] == '[') return null
         val port = url.indexOf(':', host).let { if (it in host until end) it else end }

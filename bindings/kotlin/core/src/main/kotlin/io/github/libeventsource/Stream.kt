@@ -96,6 +96,12 @@ internal class Stream(
         second: ByteArray?,
     ): Boolean = locked { Native.callText(it, call, first, second) }
 
+    fun setUrl(url: String): Boolean {
+        val ascii = Platform.asciiHost(url)
+        Platform.refusesCleartext(ascii)?.let { throw IllegalArgumentException(it) } // too late to ask once an attempt has begun
+        return callText(Native.SET_URL, Native.cString(ascii, "the URL"), null)
+    }
+
     fun setHeader(
         call: Int,
         name: String,
@@ -291,7 +297,7 @@ internal class Stream(
         val native = config.toNative(url)
         try {
             val source = Native.sourceNew(native)
-            if (source < 0) throw Native.refusal(source.toInt(), "")
+            if (Native.isStatus(source)) throw Native.refusal(source.toInt(), "")
             return source
         } finally {
             Native.configFree(native)

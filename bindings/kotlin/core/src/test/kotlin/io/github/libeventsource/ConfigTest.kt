@@ -285,12 +285,38 @@ class ConfigTest {
     }
 
     @Test
-    fun `stack size and keep-alive`() {
+    fun `the smallest stack is enough for TLS and a large event`() {
+        TestServer.start(emptyMap()).use { tls ->
+            tls.on("/events", listOf("sse", body("data: "), TestServer.repeated("x", 1 shl 20), body("\n\n"), "stall"))
+            val recorder = Recorder()
+            EventSource(tls.urlByName("/events"), Config().stackSize(128L shl 10).onlyCaPem(tls.caPem)).use {
+                it.start(recorder)
+                assertEquals(1 shl 20, recorder.await<Event.Message>().data.length)
+            }
+        }
+    }
+
+    @Test
+    fun `keep-alive is what the kernel is told`() {
         server.on("/events", stream("data: a\n\n"))
-        val recorder = Recorder()
-        EventSource(server.url("/events"), Config().stackSize(256L shl 10).keepAlive(5_000)).use {
-            it.start(recorder)
-            assertEquals("a", recorder.await<Event.Message>().data)
+        for ((config, expected) in listOf(Config() to 120, Config().keepAlive(77_001) to 78, Config().keepAlive(0) to null)) {
+            val recorder = Recorder()
+            EventSource(server.url("/events"), config).use {
+                it.start(recorder)
+                recorder.await<Event.Message>()
+                // The timer that the kernel shows for the connection, in hundredths of a second.
+                val port = "%04X".format(server.port)
+                val rows =
+                    java.io
+                        .File("/proc/self/net/tcp")
+                        .readLines()
+                        .map { row -> row.trim().split(Regex("\\s+")) }
+                val ours = rows.single { row -> row[2] == "0100007F:$port" && row[3] == "01" }
+                val (timer, ticks) = ours[5].split(":")
+                if (expected == null) assertEquals("00", timer) else assertEquals("02", timer)
+                if (expected != null) assertTrue(ticks.toLong(16) in (expected - 60) * 100L..expected * 100L, "$ticks")
+            }
+            server.waitForOpen(0)
         }
     }
 
@@ -317,7 +343,28 @@ class ConfigTest {
         refused { Config().onlyCaPem(ByteArray(0)) }
         refused { Config().identityPem("no pem".toByteArray()) }
         refused { Config().addPin("short") }
-        assertTrue("a header name may hold" in refused { Config().header("bad name", "x") }, "the message says what is wrong")
+        refused { Config().stackSize(1) }
+        refused { Config().stackSize(Long.MAX_VALUE) }
+    }
+
+    @Test
+    fun `a refusal says in the library's words what is wrong`() {
+        fun assertSays(
+            words: String,
+            make: () -> Unit,
+        ) = refused(make).let { assertTrue(words in it, it) }
+        assertSays("a header name may hold") { Config().header("bad name", "x") }
+        assertSays("from 128 KiB to 256 MiB") { Config().stackSize(1) }
+        assertSays("https://") { EventSource("http://localhost/", Config().httpsOnly(true)) }
+        assertSays("certificate") { Config().addCaPem("no pem".toByteArray()) }
+        assertSays("pin") { Config().addPin("short") }
+        assertSays("http") { EventSource("ftp://localhost/") }
+        assertSays("method") { Config().method("TRACE") }
+        assertSays("negative") { Config().idleTimeout(-1) }
+        EventSource("http://localhost/").use { source ->
+            assertSays("header") { source.setHeader("bad name", "x") }
+            assertSays("URL") { source.setUrl("ftp://localhost/") }
+        }
     }
 
     @Test
@@ -329,6 +376,7 @@ class ConfigTest {
             refused { Config().lastEventId(text) }
             refused { Config().method(text) }
             refused { Config().proxy("http://$text/") }
+            if (text != "a\u0000b") refused { Config().body(text) } // bytes may be 0
             refused { EventSource("http://localhost/$text") }
             EventSource("http://localhost/").use { source ->
                 refused { source.setHeader("X", text) }

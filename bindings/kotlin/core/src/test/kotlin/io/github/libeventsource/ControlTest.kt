@@ -256,6 +256,33 @@ class ControlTest {
     }
 
     @Test
+    fun `close from two threads while a third one starts`() {
+        server.on("/events", stream("data: a\n\n"))
+        repeat(200) {
+            val recorder = Recorder()
+            val source = source()
+            val barrier = CyclicBarrier(3)
+            val closers =
+                List(2) {
+                    Thread {
+                        barrier.await()
+                        source.close()
+                    }.also { it.start() }
+                }
+            barrier.await()
+            val started = runCatching { source.start(recorder) }
+            closers.forEach { it.join() }
+            assertEquals(State.CLOSED, source.state)
+            if (started.isSuccess) {
+                assertEquals(1, recorder.untilClose().count { it is Event.Close })
+            } else {
+                assertTrue(started.exceptionOrNull() is IllegalStateException)
+                assertTrue(recorder.events.isEmpty())
+            }
+        }
+    }
+
+    @Test
     fun `exceptions go to the handler and the stream goes on, even if the handler throws`() {
         server.on("/events", stream("data: 1\n\ndata: 2\n\n"))
         val handled = LinkedBlockingQueue<String>()

@@ -15,6 +15,7 @@ import java.net.URLClassLoader
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicInteger
+import java.util.logging.Logger
 
 /** No crash and nothing left behind, whatever ends first: the source, the program, the class loader, the memory. */
 class LifetimeTest {
@@ -59,12 +60,20 @@ class LifetimeTest {
             EventSource(server.url("/events")).start(recorder)
             EventSource(server.url("/events"))
         }
-        forget()
-        recorder.await<Event.Message>()
-        recorder.await<Event.Message>()
-        collect { server.connections().none { it.asJsonObject["held"].asBoolean } }
-        eventually("no thread is left") { threads().isEmpty() }
+        val warnings = AtomicInteger()
+        val logger = Logger.getLogger("io.github.libeventsource")
+        logger.setFilter { record -> false.also { if ("keep a reference" in record.message) warnings.incrementAndGet() } }
+        try {
+            forget()
+            recorder.await<Event.Message>()
+            recorder.await<Event.Message>()
+            collect { server.connections().none { it.asJsonObject["held"].asBoolean } }
+            eventually("no thread is left") { threads().isEmpty() }
+        } finally {
+            logger.filter = null
+        }
         assertTrue(recorder.events.none { it is Event.Close })
+        assertEquals(2, warnings.get(), "of those that ran")
     }
 
     @Test
@@ -124,19 +133,30 @@ class LifetimeTest {
     fun `its classes can be unloaded, and loaded again`() {
         server.on("/events", stream("data: 1\n\n"))
         repeat(2) {
-            val loader = useInALoaderOfItsOwn()
-            collect { loader.get() == null }
+            val loaders = useTwoLoaders()
+            collect { loaders.all { it.get() == null } }
         }
     }
 
-    private fun useInALoaderOfItsOwn(): WeakReference<ClassLoader> {
+    /** Two at once, besides the test's own: the VM gives a library to one loader only. */
+    private fun useTwoLoaders(): List<WeakReference<URLClassLoader>> {
+        val loaders = List(2) { loaderOfItsOwn() }
+        repeat(2) { loaders.forEach(::use) }
+        loaders.forEach { it.close() }
+        return loaders.map { WeakReference(it) }
+    }
+
+    private fun loaderOfItsOwn(): URLClassLoader {
         val urls =
             System
                 .getProperty("java.class.path")
                 .split(File.pathSeparator)
                 .filterNot { "test-classes" in it }
                 .map { File(it).toURI().toURL() }
-        val loader = URLClassLoader(urls.toTypedArray(), ClassLoader.getSystemClassLoader().parent)
+        return URLClassLoader(urls.toTypedArray(), ClassLoader.getSystemClassLoader().parent)
+    }
+
+    private fun use(loader: ClassLoader) {
         val type = loader.loadClass("io.github.libeventsource.EventSource")
         val listenerType = loader.loadClass("io.github.libeventsource.EventSource\$BatchListener")
         val messages = CountDownLatch(1)
@@ -157,8 +177,6 @@ class LifetimeTest {
         assertTrue(messages.await(DEADLINE_MS, TimeUnit.MILLISECONDS))
         source.close()
         assertTrue(closes.await(DEADLINE_MS, TimeUnit.MILLISECONDS))
-        loader.close()
-        return WeakReference(loader)
     }
 
     @Test
@@ -177,6 +195,16 @@ class LifetimeTest {
     fun `an event larger than the heap is reported and the stream goes on`() {
         server.on("/events", listOf("sse", body("data: "), repeated("x", 20 shl 20), body("\n\ndata: small\n\n"), "stall"))
         assertEquals("OutOfMemoryError\nsmall\n", child(SmallHeap::class.java, "-Xmx24m"))
+    }
+
+    @Test
+    fun `the log tells of connections and of no header's value`() {
+        server.on("/events", stream("data: 1\n\n"))
+        val output = child(Logs::class.java)
+        assertTrue("debug eventsource" in output || "info eventsource" in output, output)
+        assertTrue(server.port.toString() in output, output)
+        assertFalse("hush" in output, output)
+        assertEquals("silence", output.trim().lines().last())
     }
 
     @Test
@@ -226,6 +254,24 @@ object SmallHeap {
                 }
             }
             done.await()
+        }
+    }
+}
+
+object Logs {
+    @JvmStatic
+    fun main(arguments: Array<String>) {
+        for (level in listOf(4, 0)) {
+            EventSource.setLogLevel(level)
+            if (level == 0) println("silence")
+            val closed = CountDownLatch(1)
+            EventSource(arguments[0] + "/events", Config().header("X-Token", "hush")).start { source, events ->
+                for (event in events) {
+                    if (event is Event.Message) source.close()
+                    if (event is Event.Close) closed.countDown()
+                }
+            }
+            closed.await()
         }
     }
 }

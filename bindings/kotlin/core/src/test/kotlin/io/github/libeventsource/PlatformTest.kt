@@ -28,6 +28,27 @@ class PlatformTest {
     }
 
     @Test
+    fun `an international host cannot become another one`() {
+        // Each has letters that IDN turns into what ends a host: a/c, a full-width slash, ?, @, #, %, a space.
+        for (host in listOf(
+            "evil\u2100c.test",
+            "evil.test\uFF0F.ok.test",
+            "evil\uFF1Fä.test",
+            "ok\uFF20evil.test",
+            "ä\uFF03",
+            "ä\uFF0541",
+            "ä\u3000b",
+        )) {
+            assertThrows(IllegalArgumentException::class.java, { EventSource("https://$host/") }, host)
+            assertThrows(IllegalArgumentException::class.java, { Config().proxy("http://$host/") }, host)
+            EventSource("http://localhost/").use { source ->
+                assertThrows(IllegalArgumentException::class.java, { source.setUrl("https://$host/") }, host)
+            }
+        }
+        assertEquals("http://a.b-c_1.xn--tda/", Platform.asciiHost("http://a．B-c_1.ü/".replace("B", "b")))
+    }
+
+    @Test
     fun `an international host goes out as punycode`() {
         // Not to be resolved: the last URL tried is what shows it.
         val recorder = Recorder()

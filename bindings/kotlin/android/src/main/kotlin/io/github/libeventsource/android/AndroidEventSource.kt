@@ -60,6 +60,11 @@ private inline fun WeakReference<EventSource>.ask(call: EventSource.() -> Unit):
     return source.state != State.CLOSED
 }
 
+/** Marks what calls newer functions than API 21 has, behind a look at SDK_INT: the check of signatures leaves it out. */
+@Target(AnnotationTarget.FUNCTION)
+@Retention(AnnotationRetention.BINARY)
+private annotation class AsksForTheVersion
+
 /** From API 24 on the system tells about the default network; before, about every one that leads to the internet. */
 private class NetworkWatch(
     private val source: WeakReference<EventSource>,
@@ -69,6 +74,7 @@ private class NetworkWatch(
     private val others = LinkedHashSet<Network>() // before API 24: those that are there besides
     private var registered = false
 
+    @AsksForTheVersion
     @Synchronized
     fun register() {
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.N) {

@@ -7,17 +7,21 @@ import io.github.libeventsource.Config;
 import io.github.libeventsource.ErrorKind;
 import io.github.libeventsource.Event;
 import io.github.libeventsource.EventSource;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
 import java.util.concurrent.CountDownLatch;
 
 public final class Tail {
-    public static void main(String[] arguments) throws InterruptedException {
+    public static void main(String[] arguments) throws Exception {
+        PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, "UTF-8"); // whatever the locale
         CountDownLatch closed = new CountDownLatch(1);
         Config config = new Config().header("Accept-Language", "en").idleTimeout(60_000);
         try (EventSource source = new EventSource(arguments[0], config)) {
             source.start(new EventSource.Listener() {
                 @Override
                 public void onMessage(EventSource source, Event.Message event) {
-                    System.out.println(event.getType() + ": " + event.getData());
+                    out.print(event.getType() + ": " + event.getData() + "\n");
                 }
 
                 @Override

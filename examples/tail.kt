@@ -12,6 +12,9 @@ import io.github.libeventsource.Config
 import io.github.libeventsource.ErrorKind
 import io.github.libeventsource.Event
 import io.github.libeventsource.EventSource
+import java.io.FileDescriptor
+import java.io.FileOutputStream
+import java.io.PrintStream
 import java.util.concurrent.CompletableFuture
 import kotlin.system.exitProcess
 
@@ -20,6 +23,9 @@ private const val USAGE = "usage: tail [-v] [-H 'Name: value']... [-X METHOD] [-
 private class Printer(
     private val verbose: Boolean,
 ) : EventSource.Listener {
+    // UTF-8 as it came, whatever the locale.
+    private val out = PrintStream(FileOutputStream(FileDescriptor.out), true, "UTF-8")
+
     /** The exit status, once it is known. */
     val status = CompletableFuture<Int>()
 
@@ -36,7 +42,10 @@ private class Printer(
     override fun onMessage(
         source: EventSource,
         event: Event.Message,
-    ) = println("${event.type}: ${event.data}")
+    ) {
+        out.print("${event.type}: ${event.data}\n")
+        if (out.checkError()) source.close() // nobody reads on
+    }
 
     override fun onComment(
         source: EventSource,

@@ -1,6 +1,7 @@
 import io.github.libeventsource.DEADLINE_MS
 import io.github.libeventsource.TestServer
 import io.github.libeventsource.TestServer.Companion.body
+import io.github.libeventsource.TestServer.Companion.endless
 import io.github.libeventsource.TestServer.Companion.status
 import io.github.libeventsource.TestServer.Companion.stream
 import org.junit.jupiter.api.AfterEach
@@ -22,7 +23,9 @@ class ExamplesTest {
         vararg arguments: String,
     ): Process {
         val java = File(System.getProperty("java.home"), "bin/java").path
-        return ProcessBuilder(listOf(java, "-cp", System.getProperty("java.class.path"), main) + arguments).start()
+        val command = ProcessBuilder(listOf(java, "-cp", System.getProperty("java.class.path"), main) + arguments)
+        command.environment()["LC_ALL"] = "C" // texts are UTF-8 even so
+        return command.start()
     }
 
     private fun Process.ended(): Int {
@@ -36,9 +39,9 @@ class ExamplesTest {
 
     @Test
     fun `tail prints events and ends with the stream`() {
-        server.on("/events", listOf("sse", body("id: 1\ndata: a\n\n:c\n\nevent: x\ndata: b\n\n"), "reset"), status(204))
+        server.on("/events", listOf("sse", body("id: 1\ndata: a\n\n:c\n\nevent: x\ndata: grün 😀\n\n"), "reset"), status(204))
         val tail = start("TailKt", "-v", "-H", "X-A:  b:c", "-X", "REPORT", "-d", "body", server.url("/events"))
-        assertEquals("message: a\nx: b\n", tail.out())
+        assertEquals("message: a\nx: grün 😀\n", tail.out())
         val told = tail.err()
         assertEquals(1, tail.ended(), told) // a REPORT is not sent again
         val expected =
@@ -65,6 +68,15 @@ class ExamplesTest {
     }
 
     @Test
+    fun `tail ends when nobody reads what it prints`() {
+        server.on("/events", listOf("sse", endless("data: a\n\n")))
+        val tail = start("TailKt", server.url("/events"))
+        tail.inputStream.bufferedReader().readLine()
+        tail.inputStream.close()
+        assertEquals(0, tail.ended())
+    }
+
+    @Test
     fun `tail says what is wrong with its arguments`() {
         for (arguments in listOf(arrayOf(), arrayOf("-x", "u"), arrayOf("ftp://x"), arrayOf("-H", "nocolon", "http://x"), arrayOf("-X"))) {
             val tail = start("TailKt", *arguments)
@@ -75,9 +87,9 @@ class ExamplesTest {
 
     @Test
     fun `its Java twin`() {
-        server.on("/events", listOf("sse", body("data: a\n\n"), "reset"), status(204))
+        server.on("/events", listOf("sse", body("data: grün 😀\n\n"), "reset"), status(204))
         val tail = start("Tail", server.url("/events"))
-        assertEquals("message: a\n", tail.out())
+        assertEquals("message: grün 😀\n", tail.out())
         assertEquals(0, tail.ended())
     }
 }

@@ -1,5 +1,4 @@
 import com.google.gson.Gson
-import com.google.gson.JsonSyntaxException
 import com.sun.net.httpserver.HttpExchange
 import com.sun.net.httpserver.HttpServer
 import io.github.libeventsource.Config
@@ -141,12 +140,11 @@ private fun serve(exchange: HttpExchange) {
     val reply =
         try {
             answer(exchange)
-        } catch (refused: IllegalArgumentException) {
-            Reply(400, refused.message.orEmpty())
-        } catch (refused: IllegalStateException) {
-            // of a stream that has just ended
-            Reply(404, refused.message.orEmpty())
-        } catch (refused: JsonSyntaxException) {
+        } catch (ended: IllegalStateException) {
+            // a stream that has just been closed
+            Reply(404, ended.message.orEmpty())
+        } catch (refused: RuntimeException) {
+            // no JSON, or none that makes sense: a null where no null may be
             Reply(400, refused.message.orEmpty())
         }
     reply.location?.let { exchange.responseHeaders.add("Location", it) }

@@ -33,17 +33,17 @@ while let argument = arguments.popFirst() {
   case "-v":
     verbose = true
   case "-H":
-    let header = value().split(separator: ":", maxSplits: 1)
-    guard header.count == 2 else { refuse("a header is 'Name: value'") }
-    configuration.headers[String(header[0])] = header[1].trimmingCharacters(in: .whitespaces)
+    let header = value()
+    guard let colon = header.firstIndex(of: ":") else { refuse("a header is 'Name: value', not \(header)") }
+    configuration.headers[String(header[..<colon])] =
+      header[header.index(after: colon)...].trimmingCharacters(in: .whitespaces)
   case "-X":
     configuration.method = value()
   case "-d":
     configuration.body = Data(value().utf8)
   default:
-    guard !argument.hasPrefix("-"), address == nil, let url = URL(string: argument) else {
-      refuse(usage)
-    }
+    guard !argument.hasPrefix("-"), address == nil else { refuse(usage) }
+    guard let url = URL(string: argument) else { refuse("\(argument): not a URL") }
     address = url
   }
 }

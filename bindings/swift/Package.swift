@@ -1,9 +1,13 @@
 // swift-tools-version: 6.0
 // For a checkout: links the static library that `cargo build --release` leaves in target/. Apps take the manifest that
 // `binary-manifest.sh` writes, which needs neither Rust nor a checkout.
+import Foundation
 import PackageDescription
 
 let library = Context.packageDirectory + "/../../target/release/libeventsource.a"
+guard FileManager.default.fileExists(atPath: library) else {
+  fatalError("\(library) is not there yet: run `cargo build --release` in the checkout first")
+}
 
 let package = Package(
   name: "EventSource",
@@ -22,7 +26,10 @@ let package = Package(
         .linkedFramework("CoreFoundation", .when(platforms: [.iOS, .macOS, .tvOS, .watchOS, .visionOS])),
       ]
     ),
-    .testTarget(name: "EventSourceTests", dependencies: ["EventSource"]),
+    .testTarget(
+      name: "EventSourceTests",
+      dependencies: ["EventSource", .target(name: "tail", condition: .when(platforms: [.linux, .macOS]))]
+    ),
     // Its one file is a link to examples/tail.swift.
     .executableTarget(name: "tail", dependencies: ["EventSource"]),
   ],

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Everything that is checked of the Swift binding, on a Debian machine that has no Swift: `test.sh` for all, or `test.sh PART...`
-# of: lint manifest apple debug snippets docs example service asan tsan
+# of: lint manifest apple debug snippets docs service asan tsan
 set -euo pipefail
 cd "$(dirname "$0")"
 checkout=$(cd ../.. && pwd -P)
-[ $# -gt 0 ] || set -- lint manifest apple debug snippets docs example service asan tsan
+[ $# -gt 0 ] || set -- lint manifest apple debug snippets docs service asan tsan
 
 fail() { echo "test.sh: $*" >&2; exit 1; }
 
@@ -15,7 +15,7 @@ export CARGO_TARGET_DIR=$checkout/target
 
 # The scripted server ends when its standard input does: with this script, however that ends.
 coproc SERVER { exec cargo run --quiet --manifest-path "$checkout/Cargo.toml" -p eventsource-test-server; }
-read -r _ listening _ EVENTSOURCE_TEST_CONTROL _ <&"${SERVER[0]}" || fail "no test server"
+read -r _ _ _ EVENTSOURCE_TEST_CONTROL _ <&"${SERVER[0]}" || fail "no test server"
 export EVENTSOURCE_TEST_CONTROL
 
 lint() {
@@ -40,6 +40,10 @@ manifest() {
       fail "no binary target in the manifest"
   done
   ! ./binary-manifest.sh 'a"b' >/dev/null 2>&1 || fail "a path with a quote went into the manifest"
+  # In a checkout where nothing has been built, it says what to do.
+  cp Package.swift "$package/Package.swift"
+  ! report=$(./root.sh swift package --package-path "$package" dump-package 2>&1) || fail "no library, and no word about it"
+  grep -q 'run `cargo build --release`' <<<"$report" || { echo "$report"; fail "no word on what to build"; }
 }
 
 apple() { ./apple.sh; }
@@ -71,25 +75,14 @@ asan() {
 # The library itself is not built with ThreadSanitizer, which stable Rust has not; what is looked at is the Swift side.
 tsan() { sanitized tsan "ThreadSanitizer: .* race"; }
 
-# The program in examples/, against the server's own stream: three connections, then 204.
-example() {
-  ./swiftpm.sh debug build --product tail >&2
-  local got
-  got=$(./root.sh ../../target/swift/swift-debug/debug/tail "$listening/resume?every=2&total=5&retry=1") ||
-    fail "tail: exit status $?"
-  [ "$got" = "$(printf 'message: %d\n' 1 2 3 4 5)" ] || fail "tail printed: $got"
-}
-
 service() {
-  local port=18473 pid
-  ../../tests/contract/swift/run "$port" >../../target/swift/service.out &
+  local listening pid
+  # The port is the service's choice.
+  exec 4< <(exec ../../tests/contract/swift/run 0)
   pid=$!
-  until grep -q listening ../../target/swift/service.out; do
-    kill -0 "$pid" 2>/dev/null || fail "the contract test service does not start"
-    sleep 0.2
-  done
+  read -r _ _ listening <&4 || fail "the contract test service does not start"
   ask() {
-    exec 3<>"/dev/tcp/127.0.0.1/$port"
+    exec 3<>"/dev/tcp/127.0.0.1/${listening#*:}"
     printf '%s / HTTP/1.1\r\n\r\n' "$1" >&3
     cat <&3
     exec 3>&-

@@ -147,12 +147,14 @@ extension EventSource.UsageError {
   }
 }
 
-/// C would see such a text end at the NUL, and quietly take what comes before it.
+/// C would see such a text end at the NUL, and quietly take what comes before it. The error says what it was, but not how it
+/// went: it may be a secret.
 func withText<Result>(
-  _ text: String, else reason: EventSource.UsageError.Reason, _ body: (UnsafePointer<CChar>) throws -> Result
+  _ text: String, _ what: String, else reason: EventSource.UsageError.Reason,
+  _ body: (UnsafePointer<CChar>) throws -> Result
 ) throws -> Result {
   guard !text.utf8.contains(0) else {
-    throw EventSource.UsageError(reason: reason, message: "a NUL in \(text.debugDescription)")
+    throw EventSource.UsageError(reason: reason, message: "\(what) holds a NUL")
   }
   return try text.withCString(body)
 }
@@ -172,7 +174,7 @@ extension EventSource.Configuration {
   /// Gives `body` the library's form of this configuration, for the time of the call.
   func withLibrary<Result>(_ url: URL, _ body: (OpaquePointer) throws -> Result) throws -> Result {
     var config: OpaquePointer?
-    let made = try withText(url.absoluteString, else: .invalidURL) { eventsource_config_new($0, &config) }
+    let made = try withText(url.absoluteString, "the URL", else: .invalidURL) { eventsource_config_new($0, &config) }
     if let error = EventSource.UsageError(made) { throw error }
     guard let config else { throw EventSource.UsageError(reason: .internal, message: "") }
     defer { eventsource_config_free(config) }
@@ -204,15 +206,19 @@ extension EventSource.Configuration {
       (headers, eventsource_config_set_header), (secretHeaders, eventsource_config_set_secret_header),
     ] {
       for (name, value) in fields.sorted(by: { $0.key < $1.key }) {
-        try withText(name, else: .invalidHeader) { name in
-          try withText(value, else: .invalidHeader) { _ = setter(config, name, $0) }
+        try withText(name, "a header's name", else: .invalidHeader) { name in
+          try withText(value, "a header's value", else: .invalidHeader) { _ = setter(config, name, $0) }
         }
       }
     }
-    if let method { try withText(method, else: .invalidArgument) { _ = eventsource_config_set_method(config, $0) } }
+    if let method {
+      try withText(method, "the method", else: .invalidArgument) { _ = eventsource_config_set_method(config, $0) }
+    }
     pass(body, eventsource_config_set_body)
     if !lastEventID.isEmpty {
-      try withText(lastEventID, else: .invalidArgument) { _ = eventsource_config_set_last_event_id(config, $0) }
+      try withText(lastEventID, "the last event ID", else: .invalidHeader) {
+        _ = eventsource_config_set_last_event_id(config, $0)
+      }
     }
     eventsource_config_set_connect_timeout(config, try number(connectTimeout))
     if let responseTimeout { eventsource_config_set_response_timeout(config, try number(responseTimeout)) }
@@ -233,13 +239,15 @@ extension EventSource.Configuration {
     switch proxy {
     case .none: break
     case .url(let url):
-      try withText(url.absoluteString, else: .invalidArgument) { _ = eventsource_config_set_proxy(config, $0) }
+      try withText(url.absoluteString, "the proxy", else: .invalidURL) { _ = eventsource_config_set_proxy(config, $0) }
     case .environment: eventsource_config_set_proxy_from_env(config)
     }
     pass(additionalAuthorities, eventsource_config_add_ca_pem)
     pass(onlyAuthorities, eventsource_config_set_only_ca_pem)
     pass(identity, eventsource_config_set_identity_pem)
-    for pin in pins { try withText(pin, else: .invalidArgument) { _ = eventsource_config_add_pin(config, $0) } }
+    for pin in pins {
+      try withText(pin, "a pin", else: .invalidCertificate) { _ = eventsource_config_add_pin(config, $0) }
+    }
     if let stackSize { eventsource_config_set_stack_size(config, max(0, stackSize)) }
   }
 

@@ -149,7 +149,14 @@ struct EventReader {
   private var type = "message"
   private var id = ""
 
-  init(url: URL) { self.url = url }
+  /// `url` stands in for what the library says where that is no URL to Foundation, as older ones have it. No event shows
+  /// credentials.
+  init(url: URL) {
+    var parts = URLComponents(url: url, resolvingAgainstBaseURL: true)
+    parts?.user = nil
+    parts?.password = nil
+    self.url = parts?.url ?? URL(fileURLWithPath: "/")
+  }
 
   /// `nil` for a kind this version does not know, which is to be ignored.
   mutating func read(_ event: OpaquePointer) -> EventSource.Event? {

@@ -34,7 +34,6 @@ public final class EventSource: Sendable {
 
   private nonisolated(unsafe) let library: OpaquePointer
   let waker: Waker
-  private let provider: Provider?
   private let polling: Locked<Polling>
   private let network = Locked<NetworkFollower?>(nil)
 
@@ -42,6 +41,8 @@ public final class EventSource: Sendable {
   private struct Polling {
     var reader: EventReader
     var consumer = Consumer.none
+    /// The app's, so it may hold this source: dropped once all is over.
+    var provider: Provider?
     /// While it is set the library is not polled: it waits, and takes the headers for this very attempt.
     var answer: Answer?
   }
@@ -79,8 +80,8 @@ public final class EventSource: Sendable {
     }
     self.library = source
     self.waker = waker
-    self.provider = configuration.headerProvider.map { Provider(ask: $0, timeout: configuration.connectTimeout) }
-    self.polling = Locked(Polling(reader: EventReader(url: url)))
+    let provider = configuration.headerProvider.map { Provider(ask: $0, timeout: configuration.connectTimeout) }
+    self.polling = Locked(Polling(reader: EventReader(url: url), provider: provider))
     if let paths, configuration.mayRepeat {
       let follower = NetworkFollower(paths) { [weak self] in self?.reconnect() }
       network { $0 = follower }
@@ -88,8 +89,8 @@ public final class EventSource: Sendable {
   }
 
   deinit {
-    stopFollowing()
     polling { $0.answer }?.settle(.abandoned)
+    letGo()
     waker.onWake(nil)
     eventsource_release(library)
   }
@@ -108,7 +109,7 @@ public final class EventSource: Sendable {
     let done = call { eventsource_close($0) == EVENTSOURCE_STATUS_OK }
     if done {
       abandonAnswer { true }
-      stopFollowing()
+      letGo()
     }
     return done
   }
@@ -148,9 +149,9 @@ public final class EventSource: Sendable {
   @discardableResult
   public func setHeader(_ name: String, _ value: String?, secret: Bool = false) throws -> Bool {
     let setter = secret ? eventsource_set_secret_header : eventsource_set_header
-    let status = try withText(name, else: .invalidHeader) { name in
+    let status = try withText(name, "a header's name", else: .invalidHeader) { name in
       guard let value else { return call { setter($0, name, nil) } }
-      return try withText(value, else: .invalidHeader) { value in call { setter($0, name, value) } }
+      return try withText(value, "a header's value", else: .invalidHeader) { value in call { setter($0, name, value) } }
     }
     if let error = UsageError(status) { throw error }
     return status == EVENTSOURCE_STATUS_OK
@@ -162,7 +163,9 @@ public final class EventSource: Sendable {
   /// - Throws: ``UsageError``.
   @discardableResult
   public func setURL(_ url: URL) throws -> Bool {
-    let status = try withText(url.absoluteString, else: .invalidURL) { url in call { eventsource_set_url($0, url) } }
+    let status = try withText(url.absoluteString, "the URL", else: .invalidURL) { url in
+      call { eventsource_set_url($0, url) }
+    }
     if let error = UsageError(status) { throw error }
     return status == EVENTSOURCE_STATUS_OK
   }
@@ -185,7 +188,7 @@ public final class EventSource: Sendable {
 
   /// The next event, if there is one without waiting. After `again` there will be a wake.
   func step() -> Step {
-    polling { polling in
+    let step: Step = polling { polling in
       if let answer = polling.answer {
         guard let outcome = answer.outcome else { return .again }
         polling.answer = nil
@@ -198,23 +201,24 @@ public final class EventSource: Sendable {
           return status == EVENTSOURCE_STATUS_AGAIN ? .again : .closed
         }
         if eventsource_event_kind(event) == EVENTSOURCE_KIND_CONNECT {
-          if let provider {
+          if let provider = polling.provider {
             polling.answer = provider.answer(to: polling.reader.attempt(event)) { [waker] in waker.wake() }
             return .again
           }
         } else if let event = polling.reader.read(event) {
-          if case .close = event { stopFollowing() }
           return .event(event)
         }
       }
     }
+    if case .event(.close) = step { letGo() }
+    return step
   }
 
-  private func stopFollowing() {
-    network { network in
-      defer { network = nil }
-      return network
-    }?.stop()
+  /// What a source that is over needs no more: it follows no network, and asks nobody for headers.
+  private func letGo() {
+    network { $0.take() }?.stop()
+    // Dropped outside the lock: it is the caller's, and its last reference may do anything.
+    withExtendedLifetime(polling { $0.provider.take() }) {}
   }
 
   private func apply(_ outcome: Answer.Outcome) {

@@ -35,7 +35,7 @@ final class ConfigurationTests: ServerTestCase {
 
   private func assertThrows(
     _ reason: EventSource.UsageError.Reason, url: String = "http://127.0.0.1:1/", containing words: String = "",
-    line: UInt = #line, _ change: (inout Configuration) -> Void = { _ in }
+    without secret: String? = nil, line: UInt = #line, _ change: (inout Configuration) -> Void = { _ in }
   ) throws {
     var configuration = Configuration()
     change(&configuration)
@@ -45,6 +45,7 @@ final class ConfigurationTests: ServerTestCase {
       XCTAssertEqual(error.reason, reason, line: line)
       XCTAssertTrue(words.isEmpty || error.message.contains(words), error.message, line: line)
       XCTAssertFalse(error.message.isEmpty, line: line)
+      if let secret { XCTAssertFalse("\(error)".contains(secret), line: line) }
       XCTAssertEqual(error.errorDescription, error.message, line: line)
     }
   }
@@ -89,12 +90,8 @@ final class ConfigurationTests: ServerTestCase {
     // Less than a millisecond is not "none".
     let short = try await firstError(#"["sse", "stall"]"#) { $0.idleTimeout = .nanoseconds(1) }
     XCTAssertEqual(short.cause, .timedOut)
-    // These show nothing on a connection that works.
-    _ = try await request {
-      $0.connectTimeout = .seconds(5)
-      $0.keepAlive = .zero
-      $0.stackSize = 1 << 20
-    }
+    // This shows nothing on a connection that works.
+    _ = try await request { $0.stackSize = 1 << 20 }
   }
 
   func testTheConnectTimeout() async throws {
@@ -117,6 +114,8 @@ final class ConfigurationTests: ServerTestCase {
     }
     XCTAssertEqual(once.map(\.name), ["error", "error", "error", "close"])
     XCTAssertEqual(once.map { $0.error?.retryAfter == nil }, [false, false, true, true])
+    // Without the limit, it would be 200 ms and more.
+    XCTAssertLessThan(try XCTUnwrap(once[1].error?.retryAfter), .milliseconds(10))
     let slow = try await firstError(#"[{"head": {"status": 503}}, "fin"]"#) {
       $0.retryDelay = .seconds(5000)
       $0.maxRetryDelay = .seconds(5000)
@@ -219,32 +218,160 @@ final class ConfigurationTests: ServerTestCase {
     XCTAssertEqual(try secure.stop(), "[]")
   }
 
+  /// A wrong value is an error of its kind with the library's own words.
   func testWhatIsRefused() throws {
-    try assertThrows(.invalidURL, url: "ftp://example.test/")
-    try assertThrows(.invalidURL, url: "http://example.test:65536/")
-    try assertThrows(.invalidURL, url: "relative")
-    try assertThrows(.invalidURL) { $0.httpsOnly = true }
-    try assertThrows(.invalidHeader, containing: "Content-Length") { $0.headers = ["Content-Length": "1"] }
-    try assertThrows(.invalidHeader) { $0.headers = ["A": "b\r\nC: d"] }
-    try assertThrows(.invalidHeader) { $0.headers = ["A": "b\0c"] }
-    try assertThrows(.invalidHeader) { $0.headers = ["A\0": "b"] }
-    try assertThrows(.invalidHeader) { $0.secretHeaders = ["": "b"] }
-    try assertThrows(.invalidArgument) { $0.method = "TRACE" }
-    try assertThrows(.invalidArgument) { $0.method = "GE T" }
-    try assertThrows(.invalidArgument) { $0.method = "GET\0" }
-    try assertThrows(.invalidArgument) { $0.lastEventID = "a\0" }
-    try assertThrows(.invalidArgument) { $0.maxEventSize = 0 }
-    try assertThrows(.invalidArgument) { $0.maxEventSize = -1 }
-    try assertThrows(.invalidArgument) { $0.idleTimeout = .milliseconds(-1) }
-    try assertThrows(.invalidArgument) { $0.maxRetries = -1 }
-    try assertThrows(.invalidCertificate) { $0.additionalAuthorities = Data("nonsense".utf8) }
-    try assertThrows(.invalidCertificate) { $0.onlyAuthorities = Data() }
-    try assertThrows(.invalidCertificate) { $0.identity = Data() }
-    try assertThrows(.invalidCertificate) { $0.pins = ["short"] }
+    try assertThrows(.invalidURL, url: "ftp://example.test/", containing: "http")
+    try assertThrows(.invalidURL, url: "http://example.test:65536/", containing: "http")
+    try assertThrows(.invalidURL, url: "relative", containing: "http")
+    try assertThrows(.invalidURL, containing: "http") { $0.httpsOnly = true }
+    try assertThrows(.invalidHeader, containing: "Content-Length cannot be set") {
+      $0.headers = ["Content-Length": "1"]
+    }
+    try assertThrows(.invalidHeader, containing: "A") { $0.headers = ["A": "b\r\nC: d"] }
+    try assertThrows(.invalidHeader, containing: "header name") { $0.secretHeaders = ["": "b"] }
+    try assertThrows(.invalidArgument, containing: "TRACE") { $0.method = "TRACE" }
+    try assertThrows(.invalidArgument, containing: "method") { $0.method = "GE T" }
+    try assertThrows(.invalidArgument, containing: "method") { $0.method = "" }
+    try assertThrows(.invalidHeader) { $0.lastEventID = "a\n" }
+    try assertThrows(.invalidArgument, containing: "largest event size") { $0.maxEventSize = 0 }
+    try assertThrows(.invalidArgument, containing: "largest event size") { $0.maxEventSize = -1 }
+    try assertThrows(.invalidArgument, containing: "stack size") { $0.stackSize = 1 }
+    try assertThrows(.invalidArgument, containing: "stack size") { $0.stackSize = -1 }
+    try assertThrows(.invalidArgument, containing: "stack size") { $0.stackSize = .max }
+    try assertThrows(.invalidCertificate, containing: "certificate") {
+      $0.additionalAuthorities = Data("nonsense".utf8)
+    }
+    try assertThrows(.invalidCertificate, containing: "certificate") { $0.onlyAuthorities = Data() }
+    try assertThrows(.invalidCertificate, containing: "private key") { $0.identity = Data() }
+    try assertThrows(.invalidCertificate, containing: "pin") { $0.pins = ["short"] }
+    try assertThrows(.invalidURL, containing: "the proxy") { $0.proxy = .url(URL(fileURLWithPath: "/")) }
+    setenv("all_proxy", "ftp://127.0.0.1", 1)
+    defer { unsetenv("all_proxy") }
+    try assertThrows(.invalidURL, containing: "proxy") { $0.proxy = .environment }
+    // The first that the library refused.
+    try assertThrows(.invalidArgument, containing: "TRACE") {
+      $0.method = "TRACE"
+      $0.maxEventSize = 0
+    }
+  }
+
+  /// What C could not even be told: numbers below zero, texts that hold a NUL.
+  func testWhatCannotBePassedOn() throws {
+    try assertThrows(.invalidArgument, containing: "below zero") { $0.idleTimeout = .milliseconds(-1) }
+    try assertThrows(.invalidArgument, containing: "below zero") { $0.connectTimeout = .nanoseconds(-1) }
+    try assertThrows(.invalidArgument, containing: "below zero") { $0.responseTimeout = .seconds(-1) }
+    try assertThrows(.invalidArgument, containing: "below zero") { $0.keepAlive = .seconds(-1) }
+    try assertThrows(.invalidArgument, containing: "below zero") { $0.retryDelay = .seconds(-1) }
+    try assertThrows(.invalidArgument, containing: "below zero") { $0.maxRetryDelay = .seconds(-1) }
+    try assertThrows(.invalidArgument, containing: "below zero") { $0.maxRetries = -1 }
+    try assertThrows(.invalidHeader, containing: "a header's name holds a NUL") { $0.headers = ["A\0": "b"] }
+    try assertThrows(.invalidArgument, containing: "the method holds a NUL") { $0.method = "GET\0" }
+    try assertThrows(.invalidHeader, containing: "the last event ID holds a NUL") { $0.lastEventID = "a\0" }
+    try assertThrows(.invalidCertificate, containing: "a pin holds a NUL") { $0.pins = ["a\0"] }
+    // A value may be a secret.
+    for secret in [false, true] {
+      try assertThrows(.invalidHeader, containing: "a header's value holds a NUL", without: "hunter2") {
+        if secret { $0.secretHeaders = ["A": "hunter2\0"] } else { $0.headers = ["A": "hunter2\0"] }
+      }
+    }
+  }
+
+  func testWhatASourceRefuses() throws {
     let source = try EventSource(url: server.url("/s"))
-    XCTAssertThrowsError(try source.setHeader("Host", "x"))
-    XCTAssertThrowsError(try source.setHeader("A\0", nil))
-    XCTAssertThrowsError(try source.setURL(URL(fileURLWithPath: "/")))
+    func assertThrows(_ reason: EventSource.UsageError.Reason, _ call: () throws -> Bool, line: UInt = #line) {
+      XCTAssertThrowsError(try call(), line: line) {
+        XCTAssertEqual(($0 as? EventSource.UsageError)?.reason, reason, line: line)
+        XCTAssertEqual(($0 as? EventSource.UsageError)?.message.isEmpty, false, line: line)
+      }
+    }
+    assertThrows(.invalidHeader) { try source.setHeader("Host", "x") }
+    assertThrows(.invalidHeader) { try source.setHeader("A", "b\n", secret: true) }
+    assertThrows(.invalidHeader) { try source.setHeader("A\0", nil) }
+    assertThrows(.invalidHeader) { try source.setHeader("A", "\0") }
+    assertThrows(.invalidURL) { try source.setURL(URL(fileURLWithPath: "/")) }
+  }
+
+  /// As the kernel has it, of the one connection there is to that server.
+  func testKeepAlive() async throws {
+    let server = try server
+    try server.on("/s", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+    for (keepAlive, expected) in [(Duration.seconds(77), [1, 77]), (.zero, [0]), (.milliseconds(1), [1, 1])] {
+      var configuration = Configuration.quick
+      configuration.keepAlive = keepAlive
+      let source = try EventSource(url: server.url("/s"), configuration: configuration)
+      _ = await source.takeMessages(1)
+      let port = try XCTUnwrap(server.url("/").port)
+      #if os(Linux)
+        let sockets = (3..<1024).filter { peerPort(of: $0) == port }
+        XCTAssertEqual(sockets.count, 1)
+        let found = [
+          option(sockets[0], SOL_SOCKET, SO_KEEPALIVE), option(sockets[0], Int32(IPPROTO_TCP), TCP_KEEPIDLE),
+        ]
+        XCTAssertEqual(Array(found.prefix(expected.count)), expected)
+      #endif
+      source.close()
+      _ = await source.takeAll()
+      try await eventually { !(3..<1024).contains { peerPort(of: $0) == port } }
+    }
+  }
+
+  private func peerPort(of socket: Int32) -> Int? {
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let known = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(socket, $0, &length) == 0 }
+    }
+    return known && address.sin_family == sa_family_t(AF_INET) ? Int(UInt16(bigEndian: address.sin_port)) : nil
+  }
+
+  private func option(_ socket: Int32, _ level: Int32, _ name: Int32) -> Int {
+    var value: Int32 = -1
+    var length = socklen_t(MemoryLayout.size(ofValue: value))
+    getsockopt(socket, level, name, &value, &length)
+    return Int(value)
+  }
+
+  func testSecretHeadersStayWithTheOrigin() async throws {
+    let server = try server
+    let other = try TestServer()
+    try server.on("/s", #"[[{"redirect": [307, "\#(other.at.url)/t"]}]]"#)
+    try other.on("/t", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+    var configuration = Configuration()
+    configuration.headers = ["X-Plain": "1", "Authorization": "2"]
+    configuration.secretHeaders = ["X-Secret": "3"]
+    let source = try EventSource(url: server.url("/s"), configuration: configuration)
+    try source.setHeader("X-Late", "4", secret: true)
+    _ = await source.takeMessages(1)
+    func sent(_ server: TestServer) throws -> [[String?]] {
+      try server.requests().map { request in
+        ["x-plain", "authorization", "x-secret", "x-late"].map { request.header($0) }
+      }
+    }
+    XCTAssertEqual(try sent(server), [["1", "2", "3", "4"]])
+    XCTAssertEqual(try sent(other), [["1", nil, nil, nil]])
+    XCTAssertEqual(try other.stop(), "[]")
+  }
+
+  func testCredentialsInTheURLDoNotShow() async throws {
+    let server = try server
+    try server.on("/s", #"[["sse", {"body": "data: 1\n\n"}, "fin"], [{"head": {"status": 404}}]]"#)
+    let url = try XCTUnwrap(URL(string: server.at.url.replacing("http://", with: "http://user:hunter2@") + "/s?q"))
+    let asked = Locked<[EventSource.Attempt]>([])
+    var configuration = Configuration.quick
+    configuration.headerProvider = { attempt in
+      asked { $0.append(attempt) }
+      return [:]
+    }
+    let source = try EventSource(url: url, configuration: configuration)
+    let events = await source.takeAll()
+    XCTAssertEqual(events.map(\.name), ["open", "message", "error", "error", "close"])
+    XCTAssertEqual(events[1].message?.url, server.url("/s?q"))
+    XCTAssertEqual(asked { $0 }.map(\.url), [server.url("/s?q"), server.url("/s?q")])
+    var dumped = ""
+    dump((events, asked { $0 }, source, EventReader(url: url)), to: &dumped)
+    XCTAssertTrue(dumped.contains("/s?q"))
+    XCTAssertFalse(dumped.contains("hunter2"))
+    XCTAssertEqual(try server.requests().map { $0.header("authorization") }.first, "Basic dXNlcjpodW50ZXIy")
   }
 
   func testInternationalNames() async throws {
@@ -259,6 +386,10 @@ final class ConfigurationTests: ServerTestCase {
     let error = await source.take { $0.error != nil }.last?.error
     XCTAssertEqual(asked { $0 }?.absoluteString, "http://xn--bcher-kva.invalid/%C3%A4?%C3%B6")
     XCTAssertEqual(error?.url, asked { $0 })
+    try source.setURL(try XCTUnwrap(URL(string: "http://日本語。例え.invalid/")))
+    source.retry(after: .zero)
+    _ = await source.take { $0.error != nil }
+    XCTAssertEqual(asked { $0 }?.absoluteString, "http://xn--wgv71a119e.xn--r8jz45g.invalid/")
   }
 
   func testSecretsDoNotShow() {

@@ -128,6 +128,45 @@ final class LifecycleTests: ServerTestCase {
     try await server.noneOpen()
   }
 
+  /// The library's thread is held fast, in its log; no call waits for it, and neither does the end of the last reference.
+  func testNothingWaitsForTheLibrarysThread() async throws {
+    let server = try server
+    try server.on("/s", #"[["sse", "stall"]]"#)
+    let go = DispatchSemaphore(value: 0)
+    let held = Locked(0)
+    try EventSource.setLog(upTo: .debug) { _, _, message in
+      guard message.hasPrefix("connecting to") else { return }
+      held { $0 += 1 }
+      go.wait()
+    }
+    weak var weakly: EventSource?
+    do {
+      let source = try EventSource(url: server.url("/s"))
+      weakly = source
+      try source.onEvent(on: .global()) { _ in }
+      try await eventually { held { $0 } == 1 }
+      source.pause()
+      source.resume()
+      source.reconnect()
+      source.retry()
+      try source.setHeader("A", "b")
+      try source.setURL(server.url("/t"))
+      XCTAssertEqual(source.state, .connecting)
+    }
+    try await eventually { weakly == nil }
+    do {
+      let source = try EventSource(url: server.url("/s"))
+      try source.onEvent(on: .global()) { _ in }
+      try await eventually { held { $0 } == 2 }
+      XCTAssertTrue(source.close())
+    }
+    XCTAssertEqual(try server.requests().count, 0)
+    XCTAssertEqual(Loan.counts { $0.lent - $0.returned }, 3, "two sources and the log")
+    for _ in 0..<2 { go.signal() }
+    try await eventually { Loan.counts { $0.lent - $0.returned } == 1 }
+    try EventSource.setLog(nil)
+  }
+
   func testALiveSourceAtExitOfAllScopesIsOnlyHeldByItsIteration() async throws {
     let server = try server
     try server.on("/s", #"[["sse", "stall"]]"#)

@@ -234,6 +234,59 @@ final class ProviderTests: ServerTestCase {
     XCTAssertEqual(try server.requests().count, 1)
   }
 
+  func testEachOfThemCancelsIt() async throws {
+    let (asked, cancelled) = (Locked(0), Locked(0))
+    var configuration = EventSource.Configuration.quick
+    configuration.connectTimeout = .zero
+    configuration.headerProvider = { _ in
+      asked { $0 += 1 }
+      do { try await Task.sleep(for: .seconds(3600)) } catch { cancelled { $0 += 1 } }
+      return [:]
+    }
+    let source = try EventSource(url: server.url("/echo"), configuration: configuration)
+    let iteration = Task { await source.takeAll() }
+    try await eventually { asked { $0 } == 1 }
+    source.reconnect()
+    try await eventually { asked { $0 } == 2 && cancelled { $0 } == 1 }
+    source.pause()
+    try await eventually { cancelled { $0 } == 2 }
+    source.resume()
+    try await eventually { asked { $0 } == 3 }
+    source.close()
+    try await eventually { cancelled { $0 } == 3 }
+    let events = await iteration.value
+    XCTAssertEqual(events.map(\.name), ["close"])
+    XCTAssertEqual(try server.requests().count, 0)
+  }
+
+  /// As in an app whose object has both the source and the token.
+  func testOneThatHoldsTheSourceIsDroppedAtTheEnd() async throws {
+    final class Owner: Sendable {
+      let source = Locked<EventSource?>(nil)
+    }
+    let server = try server
+    try server.on("/ours", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+    try server.on("/theirs", #"[[{"head": {"status": 204}}]]"#)
+    for path in ["/ours", "/theirs", "/never"] {
+      weak var weakly: Owner?
+      do {
+        let owner = Owner()
+        weakly = owner
+        var configuration = EventSource.Configuration.quick
+        configuration.headerProvider = { _ in withExtendedLifetime(owner) { [:] } }
+        let source = try EventSource(url: server.url(path), configuration: configuration)
+        owner.source { $0 = source }
+        switch path {
+        case "/ours": _ = await source.takeMessages(1)
+        case "/theirs": _ = await source.takeAll()
+        default: break
+        }
+        if path != "/theirs" { source.close() }
+      }
+      try await eventually { weakly == nil }
+    }
+  }
+
   /// Whenever a reconnect falls, the attempt after it has asked.
   func testNoAttemptGoesWithoutAsking() async throws {
     let server = try server

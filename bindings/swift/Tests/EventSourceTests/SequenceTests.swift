@@ -83,23 +83,6 @@ final class SequenceTests: ServerTestCase {
     for task in waiting { await task.value }
   }
 
-  func testWhoDoesNotTakeIsNotSent() async throws {
-    let server = try server
-    let source = try EventSource(url: server.url("/flood?size=1000"))
-    _ = await source.takeMessages(10)
-    let before = try residentMemory()
-    // The server writes until the kernel's buffers are full, and then cannot: nothing changes any more.
-    var sent = -1
-    while case let now = try sentBytes(server), now != sent {
-      sent = now
-      try await Task.sleep(for: .milliseconds(300))
-    }
-    try assertFlat(since: before, 256 << 10)
-    let rest = await source.takeMessages(20_000)
-    XCTAssertEqual(rest.count, 20_000)
-    try await eventually { try sentBytes(server) > sent }
-  }
-
   func testCancellationClosesASuspendedIteration() async throws {
     let server = try server
     try server.on("/s", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
@@ -364,25 +347,4 @@ final class SequenceTests: ServerTestCase {
     XCTAssertEqual(requests.map { $0.header("x-new") }, ["1", "1"])
     XCTAssertEqual(requests.map { $0.header("last-event-id") }, [nil, "1"])
   }
-
-  private func sentBytes(_ server: TestServer) throws -> Int {
-    struct Connection: Decodable { var sent: Int }
-    return try JSONDecoder().decode([Connection].self, from: server.now("connections")).reduce(0) { $0 + $1.sent }
-  }
-}
-
-/// But for the sanitizers, which keep freed memory for a while.
-func assertFlat(since before: Int, _ limit: Int, file: StaticString = #filePath, line: UInt = #line) throws {
-  guard ProcessInfo.processInfo.environment["EVENTSOURCE_SANITIZED"] == nil else { return }
-  XCTAssertLessThan(try residentMemory() - before, limit, file: file, line: line)
-}
-
-/// In bytes.
-func residentMemory() throws -> Int {
-  #if os(Linux)
-    let fields = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
-    return (Int(fields[1]) ?? 0) * 4096
-  #else
-    return 0
-  #endif
 }

@@ -85,6 +85,7 @@ final class VectorTests: ServerTestCase {
     try await check(split: "random&seed=\(UInt32.random(in: 1 ... .max))", iterate)
   }
   func testWholeThroughAHandler() async throws { try await check(split: "whole", handle) }
+  func testByteByByteThroughAHandler() async throws { try await check(split: "byte", handle) }
   func testAtRandomThroughAHandler() async throws {
     try await check(split: "random&seed=\(UInt32.random(in: 1 ... .max))", handle)
   }

@@ -18,11 +18,15 @@ struct Response: Sendable {
   var status: Int
   var headers: [String: String] = [:]
   var body = Data()
+  /// What is done once it has been sent.
+  var after: @Sendable () -> Void = {}
 }
 
 struct Listener {
+  let port: UInt16
   private let socket: Int32
 
+  /// Port 0: one that is free.
   init(port: UInt16) throws {
     socket = Foundation.socket(AF_INET, streamSocket, 0)
     var on: Int32 = 1
@@ -31,12 +35,14 @@ struct Listener {
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
     address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    let bound = withUnsafePointer(to: &address) {
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let listening = withUnsafeMutablePointer(to: &address) { [socket] in
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        bind(socket, $0, length) == 0 && listen(socket, 64) == 0 && getsockname(socket, $0, &length) == 0
       }
     }
-    guard bound == 0, listen(socket, 64) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    guard listening else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    self.port = UInt16(bigEndian: address.sin_port)
   }
 
   /// Answers each connection on a thread of its own, for ever.
@@ -47,7 +53,9 @@ struct Listener {
       Thread.detachNewThread {
         defer { close(peer) }
         guard let request = Self.read(peer) else { return }
-        Self.write(answer(request), to: peer)
+        let response = answer(request)
+        Self.write(response, to: peer)
+        response.after()
       }
     }
   }

@@ -118,9 +118,7 @@ let streams = Streams()
       status: 200, headers: ["Content-Type": "application/json"],
       body: (try? JSONSerialization.data(withJSONObject: body)) ?? Data())
   case ("DELETE", "/"):
-    // Once this answer is out.
-    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(100)) { exit(0) }
-    return Response(status: 200)
+    return Response(status: 200, after: { exit(0) })
   case ("POST", "/"):
     do {
       let order = try JSONDecoder().decode(Order.self, from: request.body)
@@ -153,5 +151,5 @@ guard CommandLine.arguments.count == 2, let port = UInt16(CommandLine.arguments[
   fatalError("usage: ContractService PORT")
 }
 let listener = try Listener(port: port)
-FileHandle.standardOutput.write(Data("listening on 127.0.0.1:\(port)\n".utf8))
+FileHandle.standardOutput.write(Data("listening on 127.0.0.1:\(listener.port)\n".utf8))
 listener.serve(answer)

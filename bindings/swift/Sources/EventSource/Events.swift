@@ -7,9 +7,10 @@ extension EventSource {
   /// a single event as soon as it is complete.
   ///
   /// One source is one stream: iterating anew goes on after the last event taken, and of several iterations at the same time
-  /// each event goes to exactly one. Cancelling the task of an iteration closes the source. What an iteration does with an
-  /// event, ``EventSource/retry(after:)`` for instance, is done before the next one is taken. A source with a handler
-  /// (``onEvent(on:_:)``) has no events for an iteration, which then ends at once.
+  /// each event goes to exactly one. Cancelling the task of any iteration closes the source. What an iteration does with an
+  /// event, ``EventSource/retry(after:)`` for instance, is done before it takes the next one; where another iteration has taken
+  /// that meanwhile, it is too late, and `retry` answers `false`. A source with a handler (``onEvent(on:_:)``) has no events
+  /// for an iteration, which then ends at once.
   public var events: Events { Events(source: self) }
 
   /// The events of a source, see ``EventSource/events``.

@@ -13,8 +13,13 @@ if [ -z "${EVENTSOURCE_TEST_SERVER:-}" ]; then
   export EVENTSOURCE_TEST_SERVER=$target/debug/eventsource-test-server
 fi
 
-# Node's own headers, where they are installed beside it: then node-gyp has nothing to download.
-prefix=$(dirname "$(dirname "$(node -p process.execPath)")")
+nodes=("$@")
+[ ${#nodes[@]} -gt 0 ] || mapfile -t nodes < <(node scripts/nodes.mjs 20 22 newest)
+[ ${#nodes[@]} -gt 0 ]
+
+# The oldest of them builds: the system's own may be older still. Its headers lie beside it, so node-gyp has nothing to download.
+prefix=$(dirname "$(dirname "$("${nodes[0]}" -p process.execPath)")")
+[ "$(command -v node)" -ef "${nodes[0]}" ] || export PATH=$prefix/bin:$PATH
 [ ! -f "$prefix/include/node/node_api.h" ] || export npm_config_nodedir=$prefix
 
 echo "== npm install, which builds the addon"
@@ -28,9 +33,6 @@ if [ ! -d "$tools/node_modules/@types/node" ] || [ ! -d "$tools/node_modules/typ
     typescript@7 typescript5@npm:typescript@5.9 @types/node@20
 fi
 
-nodes=("$@")
-[ ${#nodes[@]} -gt 0 ] || mapfile -t nodes < <(node scripts/nodes.mjs 20 22 newest)
-[ ${#nodes[@]} -gt 0 ]
 first=1
 for node in "${nodes[@]}"; do
   echo "== $("$node" --version)"

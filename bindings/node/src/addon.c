@@ -40,8 +40,9 @@ typedef struct {
   size_t type_len, id_len;  // SIZE_MAX: longer than the array, unknown
 } handle;
 
-// What a burst holds at most. A slice keeps the whole string alive, so it is small; larger texts get strings of their own.
-enum { BURST_BYTES = 16384, BURST_EVENTS = 256, BURST_OWN_BYTES = 65536 };
+// When a burst is full. A slice keeps the whole string alive, so that is soon; larger texts get strings of their own, and
+// what came last still has room.
+enum { BURST_BYTES = 16384, BURST_ROOM = 2 * BURST_BYTES, BURST_EVENTS = 256, BURST_OWN_BYTES = 65536 };
 
 // The index array of a burst, written here, read in source.js: a head, then three lengths for each message.
 enum { HEAD_COUNT, HEAD_STATUS, HEAD_KIND, HEAD_STATE, HEAD_ERROR, HEAD_HTTP, HEAD_SIZE = 8, RECORD_SIZE = 3 };
@@ -332,16 +333,20 @@ static void add_own_text(burst *b, const char *text, size_t len) {
 
 // The record's length: what was appended to the text, or OWN.
 static int32_t add_text(burst *b, const char *text, size_t len) {
-  if (len <= BURST_BYTES - b->used) {
-    unsigned char bits = 0;
-    for (size_t i = 0; i < len; i++) bits |= (unsigned char)text[i];  // vectorised
-    if (bits < 0x80) {
-      memcpy(b->text + b->used, text, len);
-      b->used += len;
-      return (int32_t)len;
-    }
+  unsigned char bits = 0;
+  for (size_t i = 0; i < len; i++) bits |= (unsigned char)text[i];  // vectorised
+  if (bits >= 0x80) {
+    add_own_text(b, text, len);
+  } else if (len <= BURST_BYTES && len <= BURST_ROOM - b->used) {
+    memcpy(b->text + b->used, text, len);
+    b->used += len;
+    return (int32_t)len;
+  } else {
+    napi_value value = NULL;
+    napi_create_string_latin1(b->env, text, len, &value);  // without the search for what is not ASCII
+    add_own(b, value);
+    b->own_bytes += len;
   }
-  add_own_text(b, text, len);
   return OWN;
 }
 
@@ -379,7 +384,7 @@ static void add_event(burst *b, const eventsource_event *event) {
 static napi_value poll_burst(napi_env env, napi_callback_info info) {
   napi_value args[2], whole = NULL;
   handle *h = take_handle(env, info, 2, args);
-  char text[BURST_BYTES];
+  char text[BURST_ROOM];
   burst b = {.env = env, .text = text};
   void *data = NULL;
   size_t room = 0;
@@ -388,7 +393,7 @@ static napi_value poll_burst(napi_env env, napi_callback_info info) {
   int32_t *index = b.index = data, *record = index + HEAD_SIZE, *end = record + BURST_EVENTS * RECORD_SIZE;
   index[HEAD_STATUS] = EVENTSOURCE_STATUS_OK;
   index[HEAD_KIND] = EVENTSOURCE_KIND_ANY;
-  while (record < end && b.used < BURST_BYTES - 256 && b.own_bytes < BURST_OWN_BYTES) {
+  while (record < end && b.used < BURST_BYTES && b.own_bytes < BURST_OWN_BYTES) {
     const eventsource_event *event;
     size_t len;
     eventsource_status status = h->source == NULL ? EVENTSOURCE_STATUS_CLOSED : eventsource_poll(h->source, &event);

@@ -130,7 +130,7 @@ describe('header functions', () => {
   test('after a failed answer the source goes on: the next attempt is asked for and made', async () => {
     const url = await server.on('/provider-recovers', ['sse', { body: 'data: x\n\n' }, 'stall']);
     const ways = [() => Promise.reject(new Error('no')), () => { throw new Error('no'); }, () => new Promise(() => {}), async () => ({})];
-    const source = open(url, { connectTimeout: 30, retry: { first: 1, max: 1 }, headers: () => ways.shift()() });
+    const source = open(url, { connectTimeout: 500, retry: { first: 1, max: 1 }, headers: () => ways.shift()() });
     const seen = record(source, 'open', 'message', 'error', 'close');
     await next(source, 'message');
     assert.deepEqual(seen, [['error'], ['error'], ['error'], ['open'], ['message', 'x']]);

@@ -2,6 +2,9 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import vm from 'node:vm';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -218,6 +221,35 @@ test('the addon loads twice in one process, also from two files, and stays loade
     console.log('done');`, [url, folder]);
   assert.deepEqual([code, stdout, stderr], [0, 'function\ndone\n', '']);
   fs.rmSync(folder, { recursive: true });
+});
+
+test('in a vm context: the class handed in, and the modules loaded there anew, as test runners do', async () => {
+  const url = await server.on('/realm', ['sse', { body: 'data: 1\n\n' }, 'stall']);
+  const globals = { Event, EventTarget, MessageEvent, Headers, URL, DOMException, AbortController, Buffer, process, performance, setImmediate, setTimeout, clearTimeout };
+  const context = vm.createContext({ ...globals, EventSource, url });
+  const require = createRequire(import.meta.url);
+  const modules = new Map();
+  const load = (file) => {
+    if (!modules.has(file)) {
+      const module = { exports: {} };
+      modules.set(file, module);
+      const inside = (id) => (id.startsWith('.') ? load(path.join(path.dirname(file), id)) : require(id));
+      const text = `(function (require, module, exports, __dirname) {${fs.readFileSync(file, 'utf8')}})`;
+      vm.runInContext(text, context, { filename: file })(inside, module, module.exports, path.dirname(file));
+    }
+    return modules.get(file).exports;
+  };
+  const anew = load(path.join(packageRoot, 'index.js')).EventSource;
+  assert.notEqual(anew, EventSource);
+  for (const given of [EventSource, anew]) {
+    context.EventSource = given;
+    const [data, state] = await vm.runInContext(`new Promise((resolve) => {
+      const source = new EventSource(url, { headers: [['X-A', 'a']], secretHeaders: async () => ({ 'X-B': 'b' }), retry: { first: 5 }, body: new Uint8Array([1]).buffer });
+      source.onmessage = ({ data }) => { source.close(); source.onclose = () => resolve([data, source.readyState]); };
+      source.onerror = ({ message }) => resolve([message]);
+    })`, context);
+    assert.deepEqual([data, state], ['1', 2]);
+  }
 });
 
 test('async context: a handler runs in that of the constructor', async () => {

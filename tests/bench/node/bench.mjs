@@ -24,6 +24,7 @@ const SCENARIOS = [
   ['1,000 bytes', 'flood', '/flood?size=1000'],
   ['each ms', 'latency', '/ticks?ms=1&count=3100'],
   ['500 a second', 'trickle', '/ticks?ms=2&count=5800'],
+  ['blocked', 'blocked', '/late'],
   ['idle', 'idle', '/idle'],
 ];
 
@@ -53,10 +54,13 @@ async function startServer() {
   const child = spawn(path.join(process.env.CARGO_TARGET_DIR ?? target, 'release', 'eventsource-test-server'), { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = await once(createInterface({ input: child.stdout }), 'line');
   const [, url, , control] = line.split(' ');
-  // One event, to know that all is set up, and silence.
-  const script = { path: '/idle', steps: ['sse', { body: 'data: x\n\n' }, 'stall'] };
-  const answer = await fetch(`${control}/0/on`, { method: 'POST', body: JSON.stringify(script) });
-  if (!answer.ok) throw new Error(await answer.text());
+  // One event, to know that all is set up, and silence; or silence for a moment, and then 80 MB at once.
+  const first = ['sse', { body: 'data: x\n\n' }];
+  const many = { body: { repeat: `data: ${'x'.repeat(3992)}\n\n`, times: 20000 } };
+  for (const script of [{ path: '/idle', steps: [...first, 'stall'] }, { path: '/late', steps: [...first, { pause_ms: 500 }, many, 'stall'] }]) {
+    const answer = await fetch(`${control}/0/on`, { method: 'POST', body: JSON.stringify(script) });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
   return { url, stop: () => child.stdin.end() };
 }
 
@@ -78,7 +82,7 @@ for (const node of nodes()) {
   for (let round = 0; round < rounds; round++) {
     for (const [title, scenario, where] of SCENARIOS) {
       for (const client of CLIENTS) {
-        if (client === 'http.get' && scenario === 'idle') continue;
+        if (client === 'http.get' && (scenario === 'idle' || scenario === 'blocked')) continue;
         if (process.stderr.isTTY) process.stderr.write(`\r${version} round ${round + 1}: ${title}, ${client}      `);
         const result = await measure(node, client, scenario, server.url + where);
         for (const [name, value] of Object.entries(result ?? {})) ((table.get(client)[`${title} ${name}`] ??= [])).push(value);
@@ -88,7 +92,8 @@ for (const node of nodes()) {
   const columns = [
     ['100 B, M events/s', '100 bytes rate', 2], ['CPU s a million', '100 bytes cpu', 2], ['1,000 B, M events/s', '1,000 bytes rate', 2],
     ['CPU s a million', '1,000 bytes cpu', 2], ['latency p50 µs', 'each ms p50', 0], ['p99 µs', 'each ms p99', 0],
-    ['CPU s, 5,000 events in 10 s', '500 a second cpu', 2], ['memory in a flood, MB', '100 bytes rss', 0], ['KB an idle source', 'idle kilobytes', 0],
+    ['CPU s, 5,000 events in 10 s', '500 a second cpu', 2], ['memory in a flood, MB', '100 bytes rss', 0], ['KB over idle, blocked for 5 s', 'blocked kilobytes', 0],
+    ['KB an idle source', 'idle kilobytes', 0],
   ];
   console.log(`\nNode ${version}, medians of ${rounds}\n`);
   console.log(`| client | ${columns.map(([title]) => title).join(' | ')} |`);

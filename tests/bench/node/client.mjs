@@ -84,6 +84,26 @@ const scenarios = {
     end();
     return result;
   },
+  // Memory while no JavaScript runs for 5 s and the server sends all it can: over that of the idle connection before.
+  async blocked() {
+    const follow = (then) => new Promise((resolve, reject) => {
+      let end;
+      let events = 0;
+      clients[client](url, () => {
+        if (++events === 1) then();
+        if (events === 10000) resolve(end());
+      }).then((stop) => { end = stop; }, reject);
+    });
+    await follow(() => process.memoryUsage.rss());
+    globalThis.gc();
+    let kilobytes;
+    await follow(() => {
+      const idle = process.memoryUsage.rss();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5000);
+      kilobytes = (process.memoryUsage.rss() - idle) / 1024;
+    });
+    return { kilobytes };
+  },
   // Memory of connections that say nothing.
   async idle() {
     globalThis.gc();

@@ -6,7 +6,8 @@ import PackageDescription
 
 let library = Context.packageDirectory + "/../../target/release/libeventsource.a"
 guard FileManager.default.fileExists(atPath: library) else {
-  fatalError("\(library) is not there yet: run `cargo build --release` in the checkout first")
+  FileHandle.standardError.write(Data("\(library) is missing: first run `cargo build --release`\n".utf8))
+  exit(1)
 }
 
 let package = Package(

@@ -106,7 +106,7 @@ describe('wrong options are a TypeError that names the option', () => {
     assert.throws(() => new EventSource('http://127.0.0.1:1/', { secretHeaders: { a: 'top\nsecret' } }), (error) => !error.message.includes('secret\''));
   });
   test('null, undefined and undefined members are no options', async () => {
-    for (const init of [null, undefined, {}, { headers: undefined, retry: undefined, proxy: null, tls: {} }]) await finish(open('http://127.0.0.1:1/', init));
+    for (const init of [null, undefined, {}, { headers: undefined, retry: undefined, proxy: null, tls: {} }, { maxEventSize: 2 ** 50 }]) await finish(open('http://127.0.0.1:1/', init));
   });
 });
 

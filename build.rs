@@ -2,7 +2,6 @@
 
 use std::env;
 use std::error::Error;
-#[cfg(feature = "capi")]
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,15 +16,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         "macos" | "ios" => println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libeventsource.dylib"),
         _ => {}
     }
-    #[cfg(feature = "capi")]
-    header(Path::new(&env::var("CARGO_MANIFEST_DIR")?))?;
+    if cfg!(feature = "capi") {
+        let root = env::var("CARGO_MANIFEST_DIR")?;
+        println!("cargo:rerun-if-changed=include");
+        header(Path::new(&root), &Path::new(&env::var("OUT_DIR")?).join("eventsource.h"))?;
+    }
     Ok(())
 }
 
-#[cfg(feature = "capi")]
-fn header(root: &Path) -> Result<(), Box<dyn Error>> {
+#[cfg(not(feature = "header"))]
+fn header(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    std::fs::copy(root.join("include/eventsource.h"), out)?;
+    Ok(())
+}
+
+#[cfg(feature = "header")]
+fn header(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=src/ffi");
-    println!("cargo:rerun-if-changed=include");
     let mut config = cbindgen::Config::from_file(root.join("include/cbindgen.toml"))?;
     let version = |part: &str| env::var(format!("CARGO_PKG_VERSION{part}")).unwrap_or_default();
     let (major, minor, patch) = (version("_MAJOR"), version("_MINOR"), version("_PATCH"));
@@ -42,7 +49,6 @@ fn header(root: &Path) -> Result<(), Box<dyn Error>> {
     let bindings = cbindgen::Builder::new().with_src(root.join("src/ffi/mod.rs")).with_config(config).generate()?;
     let mut text = Vec::new();
     bindings.write(&mut text);
-    let out = Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("eventsource.h");
     std::fs::write(out, &text)?;
     // In a checkout the header is kept true; a package from a registry is left as it came.
     let checked_in = root.join("include/eventsource.h");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use eventsource_test_server::{BlackHole, Script, Server};
+use eventsource_test_server::{BlackHole, Script, Server, Tls};
 
 const HEADER: &str = include_str!("../include/eventsource.h");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -36,10 +36,21 @@ fn succeed(command: &mut Command) -> String {
 enum Watch {
     Sanitizers,
     Valgrind,
+    /// Nothing: the library of an SDK, perhaps another machine's, with what the environment names to compile, link and run it.
+    Sdk,
+}
+
+/// A variable that tests/packaging/run.sh sets, word by word.
+fn words(name: &str) -> Vec<String> {
+    let value = std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: use tests/packaging/run.sh"));
+    value.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Compiles a program of `tests/c` and links it with the static library.
 fn build_for(watch: Watch, name: &str, sources: &[&str]) -> PathBuf {
+    if watch == Watch::Sdk {
+        return build_for_sdk(name, sources);
+    }
     let suffix = if watch == Watch::Valgrind { "-valgrind" } else { "" };
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{name}{suffix}"));
     let is_cpp = sources.iter().any(|source| source.ends_with(".cpp"));
@@ -51,6 +62,20 @@ fn build_for(watch: Watch, name: &str, sources: &[&str]) -> PathBuf {
     }
     command.arg(format!("-I{ROOT}/include")).args(sources.iter().map(|source| format!("{ROOT}/tests/c/{source}")));
     command.arg(library("libeventsource.a")).args(["-lpthread", "-ldl", "-lm", "-o"]).arg(&program);
+    succeed(&mut command);
+    program
+}
+
+fn build_for_sdk(name: &str, sources: &[&str]) -> PathBuf {
+    let sdk = PathBuf::from(words("EVENTSOURCE_SDK").concat());
+    let program = sdk.join(format!("../../../packaging/programs/{}-{name}", sdk.file_name().unwrap().display()));
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    let is_cpp = sources.iter().any(|source| source.ends_with(".cpp"));
+    let compiler = words(if is_cpp { "EVENTSOURCE_CXX" } else { "EVENTSOURCE_CC" });
+    let mut command = Command::new(&compiler[0]);
+    command.args(&compiler[1..]).args(["-O1", "-D_DEFAULT_SOURCE"]).arg(format!("-I{}/include", sdk.display()));
+    command.args(sources.iter().map(|source| format!("{ROOT}/tests/c/{source}")));
+    command.arg(sdk.join("lib/libeventsource.a")).args(words("EVENTSOURCE_LIBS")).arg("-o").arg(&program);
     succeed(&mut command);
     program
 }
@@ -70,6 +95,9 @@ fn run_for(watch: Watch, program: &Path) -> Command {
     if watch == Watch::Valgrind {
         command.args(["valgrind", "--quiet", "--error-exitcode=97", "--leak-check=full", "--fair-sched=yes"]);
         command.arg("--errors-for-leak-kinds=definite,indirect");
+    }
+    if watch == Watch::Sdk {
+        command.args(words("EVENTSOURCE_RUN"));
     }
     command.arg(program);
     // The library itself has no checks in it: filling what it frees makes it stumble over what it should not use any more.
@@ -100,7 +128,26 @@ fn server() -> Server {
 #[test]
 fn the_checked_in_header_is_what_the_build_makes() {
     let made = fs::read_to_string(concat!(env!("OUT_DIR"), "/eventsource.h")).unwrap();
-    assert!(made == HEADER, "include/eventsource.h is stale: cargo build in a checkout writes it anew");
+    assert!(
+        made == HEADER,
+        "include/eventsource.h is stale: cargo build --features header in a checkout writes it anew"
+    );
+}
+
+/// In a checkout the build has mended the header before any test can look. So what was committed is asked: if the header is
+/// changed while what it is made from is not, a stale one was committed.
+#[test]
+fn the_committed_header_is_what_the_build_makes() {
+    if !Path::new(ROOT).join(".git").exists() {
+        return; // a package from a registry: the test above compares
+    }
+    let mut git = Command::new("git");
+    git.args(["-C", ROOT, "status", "--porcelain", "--", "src/ffi", "include", "build.rs", "Cargo.toml"]);
+    let changed = succeed(&mut git);
+    assert!(
+        changed.trim() != "M include/eventsource.h",
+        "the committed include/eventsource.h is stale: commit the one that was made"
+    );
 }
 
 #[test]
@@ -267,9 +314,8 @@ fn cpp() {
     assert_eq!(succeed(run(&program).arg(server.url("/once"))), "first\n1\n");
 }
 
-#[test]
-#[ignore = "needs valgrind; tests/run has it and runs this"]
-fn under_valgrind() {
+/// Those that end by themselves.
+fn all_programs(watch: Watch) {
     let (server, texts, hole) = (server(), text_server(), BlackHole::start());
     server.on("/missing", Script::empty(404).fin());
     let (url, once, hole) = (server.url(""), server.url("/once"), format!("http://{}", hole.address()));
@@ -284,11 +330,35 @@ fn under_valgrind() {
     ];
     for (name, sources, arguments) in table {
         println!("{name}");
-        let program = build_for(Watch::Valgrind, name, sources);
-        succeed(run_for(Watch::Valgrind, &program).args(arguments));
+        let program = build_for(watch, name, sources);
+        succeed(run_for(watch, &program).args(arguments));
     }
+}
+
+/// The library as it is shipped, on its own platform or under emulation, the server beside it; a stream over TLS, too.
+#[test]
+#[ignore = "needs an SDK; tests/packaging/run.sh has one and runs this"]
+fn with_an_sdk() {
+    all_programs(Watch::Sdk);
+    println!("tail over TLS");
+    let server = Server::start_tls(&Tls::new());
+    let replies = [Script::events("retry: 1\n\ndata: first\n\nid: 7\ndata: second\n\n"), Script::empty(204).fin()];
+    server.on("/s", replies.map(eventsource_test_server::Reply::from).to_vec());
+    let tail = build_for(Watch::Sdk, "tail", &["../../examples/tail.c"]);
+    let trust = tail.with_extension("pem");
+    fs::write(&trust, server.ca_pem()).unwrap();
+    let printed = succeed(run_for(Watch::Sdk, &tail).arg(server.url_by_name("/s")).env("SSL_CERT_FILE", &trust));
+    assert!(printed.contains("first") && printed.contains("second"), "{printed}");
+}
+
+#[test]
+#[ignore = "needs valgrind; tests/run has it and runs this"]
+fn under_valgrind() {
+    all_programs(Watch::Valgrind);
     // The proof that it watches.
     let program = build_for(Watch::Valgrind, "faults", &["faults.c"]);
+    let server = server();
+    let url = server.url("");
     for fault in ["overflow", "leak", "used after free"] {
         let output = output(run_for(Watch::Valgrind, &program).args([&url, fault]));
         assert_eq!(output.status.code(), Some(97), "{fault}: {}", String::from_utf8_lossy(&output.stderr));

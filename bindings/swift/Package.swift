@@ -6,8 +6,7 @@ import PackageDescription
 
 let library = Context.packageDirectory + "/../../target/release/libeventsource.a"
 guard FileManager.default.fileExists(atPath: library) else {
-  FileHandle.standardError.write(Data("\(library) is missing: first run `cargo build --release`\n".utf8))
-  exit(1)
+  fatalError("\(library) is not there yet: run `cargo build --release` in the checkout first")
 }
 
 let package = Package(

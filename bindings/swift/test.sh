@@ -43,7 +43,7 @@ manifest() {
   # In a checkout where nothing has been built, it says what to do.
   cp Package.swift "$package/Package.swift"
   ! report=$(./root.sh swift package --package-path "$package" dump-package 2>&1) || fail "no library, and no word about it"
-  grep -q 'first run `cargo build --release`' <<<"$report" || { echo "$report"; fail "no word on what to build"; }
+  grep -q 'run `cargo build --release`' <<<"$report" || { echo "$report"; fail "no word on what to build"; }
 }
 
 apple() { ./apple.sh; }

@@ -2,13 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import net from 'node:net';
-import path from 'node:path';
 import vm from 'node:vm';
 import { after, before, describe, test } from 'node:test';
-import { EventSource, finish, header, next, open, record, root, script, startServer } from './support.mjs';
+import { EventSource, finish, header, next, open, record, script, startServer } from './support.mjs';
 
 let server;
 let tls;
@@ -106,7 +103,7 @@ describe('wrong options are a TypeError that names the option', () => {
     assert.throws(() => new EventSource('http://127.0.0.1:1/', { secretHeaders: { a: 'top\nsecret' } }), (error) => !error.message.includes('secret\''));
   });
   test('null, undefined and undefined members are no options', async () => {
-    for (const init of [null, undefined, {}, { headers: undefined, retry: undefined, proxy: null, tls: {} }, { maxEventSize: 2 ** 50 }]) await finish(open('http://127.0.0.1:1/', init));
+    for (const init of [null, undefined, {}, { headers: undefined, retry: undefined, proxy: null, tls: {} }]) await finish(open('http://127.0.0.1:1/', init));
   });
 });
 
@@ -423,30 +420,5 @@ describe('proxy', () => {
     assert.deepEqual([code, status, retryIn], ['PROXY', 407, -1]);
     await next(source, 'close');
     proxy.close();
-  });
-});
-
-describe('nothing of the header is missing', () => {
-  const text = (file) => fs.readFileSync(path.join(root, file), 'utf8');
-  const includes = text('include/eventsource.h');
-
-  test('every option of the library can be set', () => {
-    const setters = new Set(includes.match(/\beventsource_config_(?:set|add)_\w+(?=\()/g));
-    assert.ok(setters.size > 15, String(setters.size));
-    setters.delete('eventsource_config_set_stack_size'); // of a thread that runs nothing of the program's
-    const addon = text('bindings/node/src/addon.c');
-    for (const setter of setters) assert.match(addon, new RegExp(`\\b${setter}\\b`));
-  });
-
-  test('every error has its code, in order, and the declarations know it', () => {
-    const names = [...includes.matchAll(/\bEVENTSOURCE_ERROR_(\w+) = (\d+)/g)].sort(([, , a], [, , b]) => a - b).map(([, name]) => name);
-    assert.deepEqual(createRequire(import.meta.url)('../lib/events.js').CODES, names);
-    const declared = /type ErrorCode =(.*?);/s.exec(text('bindings/node/index.d.ts'))[1].match(/\w+/g);
-    assert.deepEqual(declared, names);
-  });
-
-  test('kinds and states have the numbers that source.js counts on', () => {
-    for (const [name, number] of Object.entries({ KIND_CONNECT: 1, KIND_OPEN: 2, KIND_ERROR: 5, KIND_CLOSE: 6, STATE_CONNECTING: 0, STATE_OPEN: 1, STATE_CLOSED: 2, RECONNECT_AUTO: 0, RECONNECT_ALWAYS: 1, RECONNECT_NEVER: 2 }))
-      assert.match(includes, new RegExp(`\\bEVENTSOURCE_${name} = ${number}\\b`));
   });
 });

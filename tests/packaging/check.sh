@@ -1,0 +1,72 @@
+#!/bin/bash
+# Checks the SDK of a target without running it: check.sh TARGET. run.sh runs what can be run here.
+#
+# That it asks the platform for permitted names only has been shown by build.sh, which linked it against nothing else.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(cd "$here/../.." && pwd)
+. "$here/targets.sh"
+. "$here/toolchain.sh"
+target=$1
+about "$target"
+sdk=$checkout/target/dist/sdk/$target
+work=$checkout/target/packaging/$target/link
+static=$sdk/lib/libeventsource.a
+linked=$sdk/lib/$shared
+[ "$shared" != - ] || linked=$work/libeventsource.dylib
+
+# same NAME: what came on the input is just what the header declares.
+same() {
+  diff "$work/exports.txt" <(sort -u) || die "$1 does not export just what the header declares"
+}
+underscore=
+case $target in *apple*) underscore=_ ;; esac
+global() { llvm-nm --extern-only --defined-only --format=just-symbols "$@" | sed "/:\$/d; /^\$/d; s/^$underscore//"; }
+
+cmp "$checkout/include/eventsource.h" "$sdk/include/eventsource.h"
+case $target in
+  *apple*)
+    global "$linked" | same "$linked"
+    # ring's objects stay apart, see link.sh.
+    global "$static" | grep -v '^ring_core_' | same "$static"
+    ;;
+  *windows*) ;;
+  *)
+    global -D "$linked" | same "$linked"
+    global "$static" | same "$static"
+    ;;
+esac
+
+# The static library asks for what the shared one does, and for an unwinder, which the compiler brings that links it.
+"$here/stubs.sh" --names "$target" >"$work/permitted.txt"
+case $target in
+  # What every program has by itself: crt's, and glibc's static part, see glibc.c.
+  *linux-gnu) printf '%s\n' __dso_handle stat64 fstat64 >>"$work/permitted.txt" ;;
+esac
+# Weak references may stay without an answer.
+asked=$(llvm-nm --undefined-only "$static" | awk '$1 == "U" && $2 !~ /^_+Unwind_/ { print $2 }' | sort -u |
+  grep -Fxv -f "$work/permitted.txt" || true)
+[ -z "$asked" ] || die "the static library asks for" $asked
+
+case $target in
+  *android*)
+    # 64-bit Android may have pages of 16 KiB.
+    alignments=$(llvm-readelf --program-headers --wide "$linked" | awk '$1 == "LOAD" { print $NF }' | sort -u)
+    [ "$alignments" = 0x4000 ] || die "LOAD segments are aligned to $alignments"
+    ;;
+esac
+case $target in
+  *android* | *linux*)
+    llvm-readelf --dynamic-table "$linked" | grep -q 'NODELETE' || die "it may be unloaded"
+    ! llvm-readelf --dynamic-table "$linked" | grep TEXTREL || die "it has text relocations"
+    ! llvm-readelf --program-headers --wide "$linked" | grep -E 'GNU_STACK.*RWE' || die "its stack is executable"
+    ;;
+esac
+case $target in
+  *linux-gnu)
+    newest=$(llvm-readelf --version-info "$linked" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1)
+    [ "$(printf '%s\n' "$newest" GLIBC_2.17 | sort -V | tail -1)" = GLIBC_2.17 ] || die "it needs $newest"
+    echo "needs glibc ${newest#GLIBC_}"
+    ;;
+esac
+echo "static $(stat -c %s "$static"), shared $(stat -Lc %s "$linked") bytes"

@@ -1,0 +1,54 @@
+#!/bin/bash
+# Links the static library and that of another Rust crate into one program, and runs it where it can be run: coexist.sh TARGET
+#
+# First with the archive as rustc made it, to see that the test can fail: both hold a standard library, whose names collide.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(cd "$here/../.." && pwd)
+. "$here/targets.sh"
+. "$here/toolchain.sh"
+target=$1
+about "$target"
+sdk=$checkout/target/dist/sdk/$target
+work=$checkout/target/packaging/$target/coexist
+rm -rf "$work"
+mkdir -p "$work"
+case $target in
+  *musl*) flags=(-Ctarget-feature=-crt-static) ;;
+  *) flags=() ;;
+esac
+"$RUSTC" --edition 2024 --crate-type staticlib --crate-name second --target "$target" --sysroot "$("$here/std.sh" "$target")" -O \
+  "${flags[@]}" "$here/coexist/second.rs" -o "$work/libsecond.a"
+
+# link LIBRARY OUT: the program; for phones and macOS a shared library instead, whose other names nobody has to know here.
+link() {
+  local library=$1 out=$2
+  local inputs=(-I"$sdk/include" "$here/coexist/main.c" "$library" "$work/libsecond.a" -o "$out")
+  case $target in
+    x86_64-unknown-linux-gnu) cc "${inputs[@]}" -lm -Wl,--gc-sections ;;
+    *linux-gnu) need_zig && "$zig" cc -target "${target%%-*}-linux-gnu.2.17" "${inputs[@]}" -lunwind ;;
+    armv7*musl*) need_zig && "$zig" cc -target arm-linux-musleabihf -static "${inputs[@]}" -lunwind ;;
+    *musl*) need_zig && "$zig" cc -target "${target%%-*}-linux-musl" -static "${inputs[@]}" -lunwind ;;
+    *windows*) need_zig && "$zig" cc -target x86_64-windows-gnu "${inputs[@]}" $windows_libraries -lunwind ;;
+    *android*) clang "--target=$triple" -fuse-ld=lld -nostdlib -shared "$work/wanted.o" "$library" "$work/libsecond.a" -o "$out" ;;
+    *apple*) clang "--target=$triple" -fuse-ld=lld -nostdlib -dynamiclib -undefined dynamic_lookup -isysroot "$work" \
+      -Wl,-u,_eventsource_version,-u,_second_run "$library" "$work/libsecond.a" -o "$out" ;;
+  esac
+}
+case $target in
+  *android*)
+    printf '.globl wanted\nwanted: .long eventsource_version - .\n.long second_run - .\n' >"$work/wanted.s"
+    clang "--target=$triple" -c "$work/wanted.s" -o "$work/wanted.o" ;;
+esac
+if link "$checkout/target/packaging/$target/release/libeventsource.a" "$work/collides" >"$work/collides.log" 2>&1; then
+  echo "rustc's own archive would have been linked, too: this shows nothing on this target"
+else
+  grep -iqE 'duplicate|multiple definition' "$work/collides.log" || { cat "$work/collides.log"; die "it failed for another reason"; }
+fi
+link "$sdk/lib/libeventsource.a" "$work/coexist"
+case $target in
+  x86_64-unknown-linux-*) "$work/coexist" ;;
+  aarch64-unknown-linux-musl) qemu-aarch64-static "$work/coexist" ;;
+  armv7-unknown-linux-musleabihf) qemu-arm-static "$work/coexist" ;;
+  *) echo "linked, not run" ;;
+esac

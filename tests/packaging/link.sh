@@ -1,0 +1,106 @@
+#!/bin/bash
+# The two links of a library, both from the archive that rustc made.
+#
+#   link.sh static TARGET MADE EXPORTS OUT                 one object in an archive, with EXPORTS global and nothing else
+#   link.sh shared TARGET MADE EXPORTS STUBS OUT VERSION   the shared library, against stubs of the names that are permitted
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/targets.sh"
+. "$here/toolchain.sh"
+kind=$1 target=$2 made=$3 exports=$4
+about "$target"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+driver=(clang "--target=$triple" -fuse-ld=lld -nostdlib)
+mapfile -t wanted < <(sed 's/^/-Wl,-u,/' "$exports")
+
+# ---- ELF ----
+
+static_elf() {
+  local out=$1
+  "${driver[@]}" -r "${wanted[@]}" "$made" -o "$work/eventsource.o"
+  llvm-objcopy --keep-global-symbols="$exports" --strip-unneeded "$work/eventsource.o"
+  rm -f "$out"
+  (cd "$work" && llvm-ar crsD "$out" eventsource.o)
+}
+
+shared_elf() {
+  local stubs=$1 out=$2 version=$3 name inputs=() options=()
+  name=$(basename "$out")
+  { echo '{ global:'; sed 's/$/;/' "$exports"; echo 'local: *; };'; } >"$work/exports.map"
+  case $target in
+    *android* | *musl*)
+      "$here/unwinder.sh" "$target" "$work/libunwind.a"
+      inputs+=("$work/libunwind.a") ;;
+  esac
+  case $target in
+    *android*)
+      # From Android 15 on, 64-bit devices may have pages of 16 KiB. API 21's loader knows only the old hash table.
+      options=(-Wl,-z,max-page-size=16384 -Wl,--hash-style=both -Wl,-soname,"$name")
+      clang "--target=$triple" -c "$here/android-note.s" -o "$work/note.o"
+      inputs+=("$work/note.o") ;;
+    *)
+      [[ $target != *gnu ]] || { clang "--target=$triple" -O2 -fPIC -c "$here/glibc.c" -o "$work/glibc.o"; inputs+=("$work/glibc.o"); }
+      options=(-Wl,-soname,"$name.${version%%.*}")
+      ln -s "$name.$version" "$out.${version%%.*}"
+      ln -s "$name.${version%%.*}" "$out"
+      out=$out.$version ;;
+  esac
+  # Helper threads that look names up may outlive the last source, so the code must never be unmapped: nodelete.
+  "${driver[@]}" -shared "${options[@]}" -Wl,-z,relro,-z,now,-z,defs,-z,nodelete,--gc-sections,--build-id=sha1,--as-needed \
+    -Wl,--version-script,"$work/exports.map" "${wanted[@]}" "$made" "${inputs[@]}" "$stubs"/*.so* -o "$out"
+  llvm-strip --strip-all "$out"
+}
+
+# ---- Mach-O ----
+
+# No tool here links Mach-O objects into one. So Rust's own object keeps only the exports global, and those of ring and the compiler's
+# helpers stay beside it: their names hold ring's version, or are weak, and a second library with the same ones shares them.
+static_macho() {
+  local out=$1 object
+  sed 's/^/_/' "$exports" >"$work/exports"
+  mkdir "$work/objects"
+  (cd "$work/objects" && llvm-ar x "$made")
+  for object in "$work"/objects/*.o; do
+    if llvm-nm --defined-only --extern-only "$object" 2>/dev/null | grep -q ' _eventsource_version$'; then
+      llvm-objcopy --keep-global-symbols="$work/exports" --strip-debug "$object"
+    fi
+  done
+  rm -f "$out"
+  (cd "$work/objects" && llvm-ar --format=darwin crsD "$out" ./*.o)
+}
+
+shared_macho() {
+  local stubs=$1 out=$2 version=$3
+  sed 's/^/_/' "$exports" >"$work/exports"
+  "${driver[@]}" -dynamiclib -isysroot "$stubs" -Wl,-exported_symbols_list,"$work/exports" -Wl,-dead_strip,-x,-S "${wanted[@]/-u,/-u,_}" \
+    "$made" -L"$stubs/usr/lib" -F"$stubs/System/Library/Frameworks" -lSystem -framework CoreFoundation -framework Security \
+    -install_name @rpath/libeventsource.dylib -compatibility_version "${version%%.*}" -current_version "$version" -o "$out"
+}
+
+# ---- COFF ----
+
+static_coff() {
+  local out=$1
+  x86_64-w64-mingw32-ld -r "${wanted[@]/#-Wl,-u,/-u}" "$made" -o "$work/eventsource.o"
+  x86_64-w64-mingw32-objcopy --keep-global-symbols="$exports" --strip-unneeded "$work/eventsource.o"
+  rm -f "$out"
+  (cd "$work" && llvm-ar crsD "$out" eventsource.o)
+}
+
+# Windows names the library of each import, and zig has the libraries' lists; check.sh compares what came out with what is permitted.
+shared_coff() {
+  local out=$2
+  need_zig
+  { echo 'LIBRARY eventsource.dll'; echo EXPORTS; cat "$exports"; } >"$work/eventsource.def"
+  "$zig" cc -target x86_64-windows-gnu -shared -s -Wl,--gc-sections "$work/eventsource.def" "${wanted[@]}" "$made" \
+    $windows_libraries -lunwind -o "$out"
+  llvm-dlltool -m i386:x86-64 -d "$work/eventsource.def" -l "$(dirname "$out")/libeventsource.dll.a"
+}
+
+case $target in
+  *apple*) format=macho ;;
+  *windows*) format=coff ;;
+  *) format=elf ;;
+esac
+"${kind}_$format" "${@:5}"

@@ -1,0 +1,29 @@
+#!/bin/bash
+# Runs the programs of tests/c and a stream over TLS with the static library of an SDK: run.sh TARGET
+#
+# On this machine for x86_64 Linux, under qemu's user mode for aarch64 and armv7 musl; the server runs beside them. The programs
+# are static with musl, so that no other system's libc is needed here.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(cd "$here/../.." && pwd)
+own_path=$PATH
+. "$here/targets.sh"
+. "$here/toolchain.sh"
+target=$1
+about "$target"
+need_zig
+musl() { EVENTSOURCE_CC="$zig cc -target $1 -static" EVENTSOURCE_CXX="$zig c++ -target $1 -static" EVENTSOURCE_LIBS=-lunwind EVENTSOURCE_RUN="env ${*:2}"; }
+case $target in
+  x86_64-unknown-linux-gnu) EVENTSOURCE_CC=cc EVENTSOURCE_CXX=c++ EVENTSOURCE_LIBS='-lm -Wl,--gc-sections' EVENTSOURCE_RUN=env ;;
+  x86_64-unknown-linux-musl) musl x86_64-linux-musl ;;
+  aarch64-unknown-linux-musl) musl aarch64-linux-musl qemu-aarch64-static ;;
+  armv7-unknown-linux-musleabihf) musl arm-linux-musleabihf qemu-arm-static ;;
+  *) die "$target cannot be run here" ;;
+esac
+wants /usr/bin/qemu-aarch64-static qemu-user-static
+install_packages
+export EVENTSOURCE_SDK=$checkout/target/dist/sdk/$target EVENTSOURCE_CC EVENTSOURCE_CXX EVENTSOURCE_LIBS EVENTSOURCE_RUN
+# The test program is the reader's own build, by the reader's own Rust.
+cd "$checkout"
+unset RUSTC CARGO
+PATH=$own_path cargo test --test c -- --ignored --exact --nocapture with_an_sdk

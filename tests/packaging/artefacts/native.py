@@ -35,8 +35,8 @@ def link(platform: Platform, source: Path, out: Path, exports: list[str], flags:
         apple(platform, source, out, flags, script, host_symbols)
     else:
         zig_cc(platform.zig, "-shared", "-s", "-o", out, *flags, source, platform.static, *platform.libs.split(), "-lunwind")
-        for beside in (out.with_suffix(".pdb"), out.with_suffix(".lib")):
-            beside.unlink(missing_ok=True)
+        for beside in (*out.parent.glob("*.lib"), *out.parent.glob("*.pdb")):
+            beside.unlink()
     return out
 
 

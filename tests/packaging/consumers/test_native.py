@@ -1,13 +1,23 @@
 """Programs in C and C++ built from an unpacked SDK archive by pkg-config, CMake, and Make, on this machine and for others."""
 
 import os
-import re
+import shlex
 import subprocess
 import unittest
+from pathlib import Path
 
-from support import FIVE, HERE, RESUMED, ConsumerTest, Server, host
+from support import FIVE, HERE, PLATFORMS, RESUMED, ConsumerTest, Platform, Server, host
+
+import tools
 
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+
+
+def flags_of(test: ConsumerTest, sdk: Path, *arguments: str) -> list[str]:
+    """What pkg-config says for an SDK."""
+    environment = os.environ | {"PKG_CONFIG_LIBDIR": str(sdk / "lib/pkgconfig")}
+    # A space in a path is escaped by a backslash, as a shell reads it.
+    return shlex.split(test.run_ok("pkg-config", *arguments, "eventsource", env=environment))
 
 
 class Native(ConsumerTest):
@@ -16,10 +26,7 @@ class Native(ConsumerTest):
         self.sdk = self.unpack(host())
 
     def pkg_config(self, *arguments: str) -> list[str]:
-        environment = os.environ | {"PKG_CONFIG_PATH": str(self.sdk / "lib/pkgconfig")}
-        # A space in a path is escaped by a backslash, as a shell reads it.
-        words = self.run_ok("pkg-config", *arguments, "eventsource", env=environment).strip()
-        return [word.replace("\\ ", " ") for word in re.split(r"(?<!\\) ", words)]
+        return flags_of(self, self.sdk, *arguments)
 
     def test_pkg_config_shared(self) -> None:
         client = self.folder / "client"
@@ -82,6 +89,44 @@ class Native(ConsumerTest):
         server = Server("--tls")
         self.addCleanup(server.stop)
         self.assertEqual(self.run_ok(client, server.url + RESUMED, server.ca), FIVE)
+
+
+class Elsewhere(ConsumerTest):
+    """The same program for other Linuxes, linked by the flags of their own pkg-config file, and run here."""
+
+    # By what: nothing for this machine's own instructions.
+    EMULATORS = {
+        "x86_64-unknown-linux-musl": [],
+        "aarch64-unknown-linux-musl": ["qemu-aarch64"],
+        "armv7-unknown-linux-musleabihf": ["qemu-arm"],
+        "aarch64-unknown-linux-gnu": ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
+    }
+
+    def build(self, platform: Platform) -> Path:
+        sdk = self.unpack(platform)
+        for link in (sdk / "lib").glob("*.so*"):
+            link.unlink()
+        client = self.folder / f"client-{platform.target}"
+        tools.zig_cc(platform.zig, HERE / "client.c", *flags_of(self, sdk, "--static", "--cflags", "--libs"), "-lunwind", "-o", client)
+        return client
+
+    def test_they_stream_with_tls_and_without(self) -> None:
+        server = Server("--tls")
+        self.addCleanup(server.stop)
+        platforms = [platform for platform in PLATFORMS if platform.here and platform.target in self.EMULATORS]
+        if not platforms:
+            self.not_built("x86_64-unknown-linux-musl")
+        for platform in platforms:
+            with self.subTest(platform.target):
+                command = [*self.EMULATORS[platform.target], self.build(platform)]
+                self.check(*command)
+                self.assertEqual(self.run_ok(*command, server.url + RESUMED, server.ca), FIVE)
+
+    def test_windows_links(self) -> None:
+        platform = next(platform for platform in PLATFORMS if "windows" in platform.target)
+        if not platform.here:
+            self.not_built(platform.target)
+        self.assertEqual(self.build(platform).read_bytes()[:2], b"MZ")
 
 
 if __name__ == "__main__":

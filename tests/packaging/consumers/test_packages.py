@@ -7,7 +7,9 @@ import tarfile
 import unittest
 import zipfile
 
-from support import DIST, HERE, ROOT, TARGET, VERSION, ConsumerTest, host
+from support import DIST, HERE, PLATFORMS, ROOT, TARGET, VERSION, ConsumerTest, host
+
+import tools
 
 
 class Crate(ConsumerTest):
@@ -62,6 +64,16 @@ class Npm(ConsumerTest):
         # It was not this checkout's build that ran.
         shutil.rmtree(installed / "prebuilds")
         self.assertNotEqual(subprocess.run(["node", "client.mjs", self.server.url], cwd=self.folder, stderr=subprocess.PIPE).returncode, 0)
+
+    def test_npm_on_another_processor(self) -> None:
+        """The addon for 64-bit ARM, in a Node for it, emulated."""
+        if not next(platform for platform in PLATFORMS if platform.npm == "linux-arm64").here:
+            self.not_built("aarch64-unknown-linux-gnu")
+        (self.folder / "package.json").write_text('{"private": true}')
+        shutil.copy(HERE / "npm" / "client.mjs", self.folder)
+        self.run_ok("npm", "install", "--no-audit", "--no-fund", "--offline", DIST / "npm" / f"libeventsource-{VERSION}.tgz", cwd=self.folder)
+        node = tools.npm_file(*tools.NODE_ARM64) / "bin" / "node"
+        self.check("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", node, "client.mjs", cwd=self.folder)
 
 
 class Swift(ConsumerTest):

@@ -61,7 +61,7 @@ def android(platform: Platform, source: Path, out: Path, flags: list[str]) -> No
 
 
 def apple(platform: Platform, source: Path, out: Path, flags: list[str], exports: Path, host_symbols: bool) -> None:
-    """By clang and lld, against stubs of the frameworks; the C library's headers are zig's."""
+    """By clang and lld, against stubs of the frameworks and of the C library, whose headers are zig's."""
     headers = ["-nostdlibinc"]
     for folder in sorted((zig_lib() / "libc" / "include").glob("any-*-any")):
         if folder.name in ("any-darwin-any", "any-macos-any"):
@@ -85,9 +85,18 @@ APPLE = {"aarch64-apple-darwin": "arm64-apple-macos11.0", "x86_64-apple-darwin":
 
 
 def stubs(platform: Platform) -> Path:
-    """What stands in for the platform's libraries: a link against it asks for permitted names only."""
+    """What stands in for the platform's libraries: those that the library may ask for, and what the C of a binding asks for besides."""
     folder = WORK / "stubs" / platform.target
     run("bash", PACKAGING / "stubs.sh", platform.target, folder)
+    if platform.abi:
+        source = folder / "liblog.c"
+        archive.write(source, "void __android_log_write(void) {}\n")
+        clang = [llvm("clang"), f"--target={platform.clang}", "-fuse-ld=lld", "-shared", "-nostdlib"]
+        run(*clang, "-Wl,-soname,liblog.so", source, "-o", folder / "liblog.so")
+    else:
+        system = folder / "usr" / "lib" / "libSystem.tbd"
+        more = "_fprintf, ___stderrp, ___stack_chk_fail, ___stack_chk_guard, _calloc, _strlen"
+        archive.write(system, system.read_text().replace("symbols: [ ", f"symbols: [ {more}, ", 1))
     return folder
 
 

@@ -61,14 +61,3 @@ else
   out=$sdk/lib/$shared
 fi
 "$here/link.sh" shared "$target" "$made" "$exports" "$work/stubs" "$out" "$version"
-case $target in
-  *apple*)
-    cat >"$sdk/include/module.modulemap" <<'MAP'
-module CEventSource {
-  header "eventsource.h"
-  link "eventsource"
-  export *
-}
-MAP
-    ;;
-esac

@@ -34,7 +34,10 @@ fn succeed(command: &mut Command) -> String {
 /// What watches over a program.
 #[derive(Clone, Copy, PartialEq)]
 enum Watch {
-    Sanitizers,
+    /// AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer.
+    Memory,
+    /// ThreadSanitizer, where the library has it too: `tests/sanitize thread`.
+    Threads,
     Valgrind,
     /// Nothing: the library of an SDK, perhaps another machine's, with what the environment names to compile, link and run it.
     Sdk,
@@ -46,6 +49,27 @@ fn words(name: &str) -> Vec<String> {
     value.split_whitespace().map(str::to_owned).collect()
 }
 
+fn watch() -> Watch {
+    match std::env::var("EVENTSOURCE_SANITIZER").as_deref() {
+        Ok("thread") => Watch::Threads,
+        _ => Watch::Memory,
+    }
+}
+
+/// A compiler for a language, with the flags of what watches.
+fn compiler(watch: Watch, is_cpp: bool) -> Command {
+    let (variable, usual, standard) = if is_cpp { ("CXX", "c++", "-std=c++17") } else { ("CC", "cc", "-std=c11") };
+    let mut command = Command::new(std::env::var_os(variable).unwrap_or(usual.into()));
+    command.args(STRICT).args([standard, "-g", "-O1", "-D_DEFAULT_SOURCE"]).arg(format!("-I{ROOT}/include"));
+    match watch {
+        Watch::Memory => command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]),
+        Watch::Threads => command.arg("-fsanitize=thread"),
+        Watch::Valgrind => &mut command,
+    };
+    command.arg("-fno-omit-frame-pointer");
+    command
+}
+
 /// Compiles a program of `tests/c` and links it with the static library.
 fn build_for(watch: Watch, name: &str, sources: &[&str]) -> PathBuf {
     if watch == Watch::Sdk {
@@ -53,14 +77,10 @@ fn build_for(watch: Watch, name: &str, sources: &[&str]) -> PathBuf {
     }
     let suffix = if watch == Watch::Valgrind { "-valgrind" } else { "" };
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{name}{suffix}"));
-    let is_cpp = sources.iter().any(|source| source.ends_with(".cpp"));
-    let (compiler, standard) = if is_cpp { ("c++", "-std=c++17") } else { ("cc", "-std=c11") };
-    let mut command = Command::new(compiler);
-    command.args(STRICT).args([standard, "-g", "-O1", "-D_DEFAULT_SOURCE"]);
-    if watch == Watch::Sanitizers {
-        command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]);
-    }
-    command.arg(format!("-I{ROOT}/include")).args(sources.iter().map(|source| format!("{ROOT}/tests/c/{source}")));
+    let mut command = compiler(watch, sources.iter().any(|source| source.ends_with(".cpp")));
+    // What it leaves behind is an error, but where a process ends in the middle.
+    let left = (name != "exit" && cfg!(target_os = "linux")).then_some("left.c");
+    command.args(sources.iter().copied().chain(left).map(|source| format!("{ROOT}/tests/c/{source}")));
     command.arg(library("libeventsource.a")).args(["-lpthread", "-ldl", "-lm", "-o"]).arg(&program);
     succeed(&mut command);
     program
@@ -81,12 +101,12 @@ fn build_for_sdk(name: &str, sources: &[&str]) -> PathBuf {
 }
 
 fn build(name: &str, sources: &[&str]) -> PathBuf {
-    build_for(Watch::Sanitizers, name, sources)
+    build_for(watch(), name, sources)
 }
 
 /// The command for a built program; its time is limited so that a hang is a failure.
 fn run(program: &Path) -> Command {
-    run_for(Watch::Sanitizers, program)
+    run_for(watch(), program)
 }
 
 fn run_for(watch: Watch, program: &Path) -> Command {
@@ -105,6 +125,7 @@ fn run_for(watch: Watch, program: &Path) -> Command {
     let options = "detect_leaks=1:abort_on_error=0:exitcode=99:strict_string_checks=1";
     command.env("ASAN_OPTIONS", format!("{options}:{fill}"));
     command.env("UBSAN_OPTIONS", "print_stacktrace=1:exitcode=98");
+    command.env("TSAN_OPTIONS", "halt_on_error=1:exitcode=97");
     command.env_remove("RUST_BACKTRACE");
     command
 }
@@ -217,9 +238,8 @@ fn the_headers_example_compiles_and_runs() {
     let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header-example.c");
     fs::write(&source, example).unwrap();
     let program = source.with_extension("");
-    let mut cc = Command::new("cc");
-    cc.args(STRICT).args(["-std=c11", "-fsanitize=address,undefined"]).arg(format!("-I{ROOT}/include")).arg(&source);
-    succeed(cc.arg(library("libeventsource.a")).args(["-lpthread", "-ldl", "-lm", "-o"]).arg(&program));
+    let mut cc = compiler(watch(), false);
+    succeed(cc.arg(&source).arg(library("libeventsource.a")).args(["-lpthread", "-ldl", "-lm", "-o"]).arg(&program));
     let server = Server::start();
     let stream = Script::events("retry: 1\n\ndata: first\n\ndata: second\n\n");
     server.on("/s", [stream, Script::empty(204).fin()].map(eventsource_test_server::Reply::from).to_vec());
@@ -231,17 +251,19 @@ fn the_headers_example_compiles_and_runs() {
 #[test]
 fn the_sanitizers_are_in_the_programs() {
     let (server, program) = (server(), build("faults", &["faults.c"]));
-    let table = [
+    let memory = [
         ("overflow", 99, "heap-buffer-overflow"),
         ("undefined", 98, "signed integer overflow"),
         ("leak", 99, "LeakSanitizer"),
         ("used after free", 99, "heap-use-after-free"),
+        ("race", 0, ""),
         ("none", 0, ""),
     ];
-    for (fault, status, found) in table {
-        let output = output(run(&program).args([&server.url(""), fault]));
+    let threads = [("race", 97, "data race"), ("none", 0, "")];
+    for (fault, status, found) in if watch() == Watch::Threads { &threads[..] } else { &memory } {
+        let output = output(run(&program).args([server.url("").as_str(), fault]));
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(status), "{fault}: {stderr}");
+        assert_eq!(output.status.code(), Some(*status), "{fault}: {stderr}");
         assert!(stderr.contains(found), "{fault}: {stderr}");
     }
 }

@@ -1,6 +1,14 @@
 // Mistakes that the sanitizers must find: the proof that the other programs run under them.
 #include "check.h"
 #include <limits.h>
+#include <unistd.h>
+
+static int shared;
+
+static void on_event(void *user_data, const eventsource_event *event) {
+  (void)event;
+  ++*(int *)user_data;
+}
 
 int main(int argc, char **argv) {
   CHECK(argc == 3);
@@ -23,6 +31,16 @@ int main(int argc, char **argv) {
     const char *text = eventsource_event_type(kept, NULL);
     eventsource_event_free(kept);
     number = text[0];
+    eventsource_free(source);
+  } else if (strcmp(argv[2], "race") == 0) {
+    // Touched here and on the library's thread, with nothing between them.
+    eventsource *source = source_for(argv[1], "/once");
+    OK(eventsource_on(source, EVENTSOURCE_KIND_ANY, NULL, on_event, &shared, NULL));
+    OK(eventsource_start(source));
+    for (int i = 0; i < 100; i++) {
+      ++shared;
+      usleep(1000);
+    }
     eventsource_free(source);
   }
   return 0;

@@ -108,7 +108,7 @@ impl Polled {
                 // Of an epoch that is over.
                 Ok(_) => {}
                 Err(TryRecvError::Empty) => {
-                    if self.bell.arm_unless(|| !self.results.is_empty()) {
+                    if self.bell.arm_unless(epoch, || !self.results.is_empty()) {
                         return Ok(false);
                     }
                 }
@@ -161,10 +161,11 @@ impl Polled {
 }
 
 impl Bell {
-    /// Arms the bell, unless there is something to be had already.
-    fn arm_unless(&self, ready: impl FnOnce() -> bool) -> bool {
+    /// Arms the bell, unless there is something to be had already, or `epoch` is over: the worker may have rung for its end
+    /// before, and dropped what came of it.
+    fn arm_unless(&self, epoch: u64, ready: impl FnOnce() -> bool) -> bool {
         let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-        if ready() {
+        if ready() || self.control.epoch() != epoch {
             return false;
         }
         *armed = true;
@@ -245,16 +246,21 @@ mod tests {
         bell.ring(&mut wake);
         assert_eq!(*rung.lock().unwrap(), 1);
         // A result that came between the look at the channel and the arming would never be rung for: it is seen now.
-        assert!(!bell.arm_unless(|| true));
+        assert!(!bell.arm_unless(0, || true));
         bell.ring(&mut wake);
         assert_eq!(*rung.lock().unwrap(), 1);
-        assert!(bell.arm_unless(|| false));
+        assert!(bell.arm_unless(0, || false));
         bell.ring(&mut wake);
         bell.ring(&mut wake);
         assert_eq!(*rung.lock().unwrap(), 2);
-        assert!(bell.arm_unless(|| false));
+        assert!(bell.arm_unless(0, || false));
         assert!(bell.take());
         bell.ring(&mut wake);
         assert_eq!(*rung.lock().unwrap(), 2, "silenced");
+        // Nor one that came between the machine's look at what is wanted and the arming.
+        bell.control.close().unwrap();
+        bell.ring(&mut wake);
+        assert!(!bell.arm_unless(0, || false));
+        assert!(bell.arm_unless(bell.control.epoch(), || false));
     }
 }

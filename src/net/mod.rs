@@ -92,9 +92,10 @@ impl Network {
         interrupt: &Interrupt,
         wire: &Wire,
     ) -> Result<(Socket, Option<Session>), Stop> {
-        let deadline = self.connect_timeout.map_or(Deadline::never(), Deadline::after);
-        // Before the network is touched: without trust there is no point in a connection.
+        // Before the network is touched: without trust there is no point in a connection. Reading the platform's
+        // certificates takes a moment, once, that is none of the network's.
         let tls = if url.is_https() { Some(self.tls().map_err(Stop::Failed)?) } else { None };
+        let deadline = self.connect_timeout.map_or(Deadline::never(), Deadline::after);
         let mut socket = match self.proxy_for(url) {
             None => self.dial((url.host(), url.port()), since, deadline, interrupt)?,
             Some(proxy) => {

@@ -47,9 +47,12 @@ private fun measure(
         ProcessBuilder(java, "-Xmx256m", "-cp", System.getenv("BENCH_CLASSPATH"), "Client", client, scenario.name, base + scenario.path)
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start()
-    val ended = process.waitFor(60, TimeUnit.SECONDS)
+    val ended = process.waitFor(180, TimeUnit.SECONDS)
     if (!ended) process.destroyForcibly()
-    val line = process.inputStream.bufferedReader().readLine() ?: return emptyMap()
+    // No number where it hangs or dies, as okhttp-eventsource does in the background while its listener is blocked.
+    val line = if (ended) process.inputStream.bufferedReader().readLine() else null
+    System.err.println("$client, ${scenario.title}: ${line ?: if (ended) "failed" else "hangs"}")
+    if (line == null) return emptyMap()
     val numbers = Gson().fromJson(line, Map::class.java)
     return numbers.entries.associate { (name, number) -> "${scenario.title} $name" to number as Double }
 }

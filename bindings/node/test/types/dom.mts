@@ -6,4 +6,8 @@ const constructor: new (url: string | URL, init?: { withCredentials?: boolean })
 source.onerror = (event) => { const type: string = event.type; };
 source.addEventListener('message', (event: MessageEvent) => {});
 
-export { constructor };
+const same: typeof globalThis.EventSource = EventSource;
+source.onopen = function (this: globalThis.EventSource, event: Event) {};
+source.addEventListener('any name', { handleEvent(event: Event) {} });
+
+export { constructor, same };

@@ -115,7 +115,7 @@ export const header = (request, name) =>
   request.headers.find(([other]) => other.toLowerCase() === name.toLowerCase())?.[1];
 
 /// Runs a program in a process of its own; a script that hangs is a failure.
-export async function run(file, args = [], { input = '', env = {}, timeout = 60000, cwd } = {}) {
+export async function run(file, args = [], { input = '', env = {}, timeout = 180000, cwd } = {}) {
   const child = spawn(file, args, { env: { ...process.env, NODE_OPTIONS: '', ...env }, timeout, killSignal: 'SIGKILL', cwd });
   let stdout = '';
   let stderr = '';

@@ -22,7 +22,7 @@ after(() => fs.rmSync(folder, { recursive: true }));
 
 async function tsc(compiler, files, ...options) {
   const program = path.join(tools, 'node_modules', compiler, 'bin', 'tsc');
-  return await run(process.execPath, [program, '--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', ...options, ...files], { cwd: folder });
+  return await run(process.execPath, [program, '--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', ...options, ...files], { cwd: folder, timeout: 300000 });
 }
 
 describe('types', () => {

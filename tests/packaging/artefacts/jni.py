@@ -33,7 +33,8 @@ def classes() -> dict[str, Path]:
     """Compiles the three modules, as bindings/kotlin does but for its checks, and with every desktop's library; their folders by artifact."""
     shutil.rmtree(NATIVE / "desktop", ignore_errors=True)
     libraries(of_android=False)
-    skip = ["-DskipTests", "-Dexec.skip", "-Ddokka.skip", "-Danimal.sniffer.skip", "-Dktlint.skip"]
+    # The compiler in Maven's own process: its daemon is shared by all builds of a machine, and ends with any.
+    skip = ["-Dkotlin.compiler.daemon=false", "-DskipTests", "-Dexec.skip", "-Ddokka.skip", "-Danimal.sniffer.skip", "-Dktlint.skip"]
     where = [f"-Droot={MAVEN}", f"-Dnative.dir={NATIVE / 'desktop'}"]
     shutil.rmtree(MAVEN, ignore_errors=True)
     run("mvn", "-B", "-ntp", "-q", "-P", "android", "-pl", "core,coroutines,android", *skip, *where, "package", cwd=KOTLIN)

@@ -37,6 +37,8 @@ class Platform:
     abi: str = ""  # Android's name
     clang: str = ""  # clang's name, for Android
     slice: str = ""  # folder in the XCFramework
+    name: str = ""  # in the README
+    checked: str = "linked"  # how, at most: run, emulated or linked
 
     @property
     def sdk(self) -> Path:
@@ -54,21 +56,21 @@ class Platform:
 
 UNIX = "-pthread -ldl -lm"
 PLATFORMS = [
-    Platform("aarch64-linux-android", "-ldl -lm", abi="arm64-v8a", clang="aarch64-linux-android21"),
-    Platform("armv7-linux-androideabi", "-ldl -lm", abi="armeabi-v7a", clang="armv7a-linux-androideabi21"),
-    Platform("x86_64-linux-android", "-ldl -lm", abi="x86_64", clang="x86_64-linux-android21"),
-    Platform("i686-linux-android", "-ldl -lm", abi="x86", clang="i686-linux-android21"),
-    Platform("aarch64-apple-ios", APPLE_LIBS, slice="ios-arm64"),
-    Platform("aarch64-apple-ios-sim", APPLE_LIBS, slice="ios-arm64_x86_64-simulator"),
-    Platform("x86_64-apple-ios", APPLE_LIBS, slice="ios-arm64_x86_64-simulator"),
-    Platform("aarch64-apple-darwin", APPLE_LIBS, "aarch64-macos.11.0", "darwin-arm64", "macos-aarch64", slice="macos-arm64_x86_64"),
-    Platform("x86_64-apple-darwin", APPLE_LIBS, "x86_64-macos.11.0", "darwin-x64", "macos-x86_64", slice="macos-arm64_x86_64"),
-    Platform("x86_64-unknown-linux-gnu", UNIX, "x86_64-linux-gnu.2.17", "linux-x64", "linux-x86_64"),
-    Platform("aarch64-unknown-linux-gnu", UNIX, "aarch64-linux-gnu.2.17", "linux-arm64", "linux-aarch64"),
-    Platform("x86_64-unknown-linux-musl", UNIX, "x86_64-linux-musl", "linux-x64-musl"),
-    Platform("aarch64-unknown-linux-musl", UNIX, "aarch64-linux-musl", "linux-arm64-musl"),
-    Platform("armv7-unknown-linux-musleabihf", UNIX, "arm-linux-musleabihf"),
-    Platform("x86_64-pc-windows-gnu", WINDOWS_LIBS, "x86_64-windows-gnu", "win32-x64", "windows-x86_64"),
+    Platform("aarch64-linux-android", "-ldl -lm", abi="arm64-v8a", clang="aarch64-linux-android21", name="Android arm64-v8a"),
+    Platform("armv7-linux-androideabi", "-ldl -lm", abi="armeabi-v7a", clang="armv7a-linux-androideabi21", name="Android armeabi-v7a"),
+    Platform("x86_64-linux-android", "-ldl -lm", abi="x86_64", clang="x86_64-linux-android21", name="Android x86_64"),
+    Platform("i686-linux-android", "-ldl -lm", abi="x86", clang="i686-linux-android21", name="Android x86"),
+    Platform("aarch64-apple-ios", APPLE_LIBS, slice="ios-arm64", name="iOS arm64"),
+    Platform("aarch64-apple-ios-sim", APPLE_LIBS, slice="ios-arm64_x86_64-simulator", name="iOS simulator arm64"),
+    Platform("x86_64-apple-ios", APPLE_LIBS, slice="ios-arm64_x86_64-simulator", name="iOS simulator x86_64"),
+    Platform("aarch64-apple-darwin", APPLE_LIBS, "aarch64-macos.11.0", "darwin-arm64", "macos-aarch64", slice="macos-arm64_x86_64", name="macOS arm64"),
+    Platform("x86_64-apple-darwin", APPLE_LIBS, "x86_64-macos.11.0", "darwin-x64", "macos-x86_64", slice="macos-arm64_x86_64", name="macOS x86_64"),
+    Platform("x86_64-unknown-linux-gnu", UNIX, "x86_64-linux-gnu.2.17", "linux-x64", "linux-x86_64", name="Linux x86_64, glibc 2.17", checked="run"),
+    Platform("aarch64-unknown-linux-gnu", UNIX, "aarch64-linux-gnu.2.17", "linux-arm64", "linux-aarch64", name="Linux arm64, glibc 2.17", checked="emulated"),
+    Platform("x86_64-unknown-linux-musl", UNIX, "x86_64-linux-musl", "linux-x64-musl", name="Linux x86_64, musl", checked="run"),
+    Platform("aarch64-unknown-linux-musl", UNIX, "aarch64-linux-musl", "linux-arm64-musl", name="Linux arm64, musl", checked="emulated"),
+    Platform("armv7-unknown-linux-musleabihf", UNIX, "arm-linux-musleabihf", name="Linux armv7, musl", checked="emulated"),
+    Platform("x86_64-pc-windows-gnu", WINDOWS_LIBS, "x86_64-windows-gnu", "win32-x64", "windows-x86_64", name="Windows x86_64"),
 ]
 
 

@@ -19,15 +19,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     if cfg!(feature = "capi") {
         let root = env::var("CARGO_MANIFEST_DIR")?;
         println!("cargo:rerun-if-changed=include");
-        header(Path::new(&root), &Path::new(&env::var("OUT_DIR")?).join("eventsource.h"))?;
+        let (root, out) = (Path::new(&root), Path::new(&env::var("OUT_DIR")?).join("eventsource.h"));
+        // Cargo leaves this file in every package that it makes. There the header is as it was tested.
+        if cfg!(feature = "header") && !root.join("Cargo.toml.orig").exists() {
+            header(root, &out)?;
+        } else {
+            std::fs::copy(root.join("include/eventsource.h"), out)?;
+        }
     }
     Ok(())
 }
 
 #[cfg(not(feature = "header"))]
-fn header(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
-    std::fs::copy(root.join("include/eventsource.h"), out)?;
-    Ok(())
+fn header(_: &Path, _: &Path) -> Result<(), Box<dyn Error>> {
+    Ok(()) // is not called
 }
 
 #[cfg(feature = "header")]
@@ -50,9 +55,8 @@ fn header(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     let mut text = Vec::new();
     bindings.write(&mut text);
     std::fs::write(out, &text)?;
-    // In a checkout the header is kept true; a package from a registry is left as it came.
     let checked_in = root.join("include/eventsource.h");
-    if root.join(".git").exists() && std::fs::read(&checked_in).ok().as_ref() != Some(&text) {
+    if std::fs::read(&checked_in).ok().as_ref() != Some(&text) {
         // By way of a rename, since several builds may run at once. Where nothing can be written, a test tells.
         let draft = root.join(format!("include/.eventsource.h.{}", std::process::id()));
         if std::fs::write(&draft, &text).is_ok() {

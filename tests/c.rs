@@ -149,10 +149,7 @@ fn server() -> Server {
 #[test]
 fn the_checked_in_header_is_what_the_build_makes() {
     let made = fs::read_to_string(concat!(env!("OUT_DIR"), "/eventsource.h")).unwrap();
-    assert!(
-        made == HEADER,
-        "include/eventsource.h is stale: cargo build --features header in a checkout writes it anew"
-    );
+    assert!(made == HEADER, "include/eventsource.h is stale: cargo build in a checkout writes it anew");
 }
 
 /// In a checkout the build has mended the header before any test can look. So what was committed is asked: if the header is

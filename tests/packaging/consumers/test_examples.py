@@ -47,7 +47,7 @@ class Ios(ConsumerTest):
                 with self.subTest(platform.target):
                     folder, sdk = DIST / xcframework.NAME / name, native.stubs(platform)
                     self.run_ok(
-                        llvm("clang"), f"--target={triples[platform.target]}", f"--ld-path={llvm('ld64.lld')}", "-nostdlib", "-ffreestanding", "-isysroot", sdk,
+                        llvm("clang"), f"--target={triples[platform.target]}", "-fuse-ld=lld", f"--ld-path={llvm('ld64.lld')}", "-nostdlib", "-ffreestanding", "-isysroot", sdk,
                         f"-L{sdk}/usr/lib", f"-F{sdk}/System/Library/Frameworks", "-I", folder / "Headers", source, folder / "libeventsource.a", "-lSystem",
                         *platform.libs.split(), "-o", self.folder / platform.target,
                     )  # fmt: skip

@@ -141,7 +141,8 @@ class ServerTestCase: XCTestCase {
 
   override func setUp() {
     let name = name
-    let timer = DispatchSource.makeTimerSource(queue: .global())
+    // A queue of its own has a thread even where the global ones hang, too.
+    let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "deadline"))
     timer.schedule(deadline: .now() + .seconds(120))
     timer.setEventHandler { fatalError("\(name) hangs") }
     timer.resume()

@@ -79,7 +79,8 @@ pub enum CallError {
 }
 
 /// A failed attempt or read, before anybody decided what follows from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     /// For people; holds no secret, no userinfo.

@@ -1,11 +1,14 @@
 //! One attempt: request, redirects, status, content type and coding; then the body, read as it comes.
 
-use std::io::{self, Read};
+mod body;
+mod chunked;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::http::{HeaderName, HeaderValue, Method, Request, Response, header};
-use ureq::{Agent, AsSendBody, Body};
+use ureq::http::response::Parts;
+use ureq::http::{HeaderName, HeaderValue, Method, Request, header};
+use ureq::{Agent, AsSendBody};
 
 use crate::config::Config;
 use crate::control::Target;
@@ -13,10 +16,12 @@ use crate::error::{ErrorKind, Failure};
 use crate::event::Head;
 use crate::interrupt::Interrupt;
 use crate::mime;
-use crate::net::{Connector, End, Network, NoResolver, Wire};
+use crate::net::{Loan, Network, NoResolver, Transport, Wire};
 use crate::text::TextBuf;
 use crate::url::Url;
 use crate::work::{Opened, Refusal};
+pub(crate) use body::Connection;
+use body::Framing;
 
 /// The Fetch standard's limit on redirects.
 const MOST_REDIRECTS: usize = 20;
@@ -31,51 +36,6 @@ pub(crate) struct Attempt {
     pub(crate) result: Result<(Box<Opened>, Connection), Box<Refusal>>,
     /// Where later attempts go instead, by a permanent redirect.
     pub(crate) remember: Option<Url>,
-}
-
-/// The body of an open stream.
-pub(crate) struct Connection {
-    body: Decoder,
-    wire: Arc<Wire>,
-}
-
-enum Decoder {
-    Identity(Box<dyn Read + Send>),
-    Gzip(Box<dyn Read + Send>),
-}
-
-impl Connection {
-    /// Blocks for the next bytes. 0: the body is complete by its framing.
-    pub(crate) fn read(&mut self, space: &mut [u8]) -> Result<usize, Failure> {
-        let body = match &mut self.body {
-            Decoder::Identity(body) | Decoder::Gzip(body) => body,
-        };
-        loop {
-            match body.read(space) {
-                // ureq takes any end of a body without a length for a complete one; the wire knows better.
-                Ok(0) => {
-                    return match self.wire.end() {
-                        None | Some(End::Fin) => Ok(0),
-                        Some(_) => Err(self.wire.failure().unwrap_or_else(broken)),
-                    };
-                }
-                Ok(n) => return Ok(n),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.wire.failure().unwrap_or_else(|| in_words(&error))),
-            }
-        }
-    }
-}
-
-fn broken() -> Failure {
-    Failure::new(ErrorKind::Io, "the connection broke before the response was complete")
-}
-
-fn in_words(error: &io::Error) -> Failure {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => broken(),
-        _ => Failure::new(ErrorKind::Io, format!("the response cannot be read: {error}")),
-    }
 }
 
 /// Everything one attempt needs, while it follows redirects.
@@ -147,8 +107,9 @@ pub(crate) fn attempt(
 /// One response whose head is here.
 struct Hop {
     head: Head,
-    response: Response<Body>,
-    wire: Arc<Wire>,
+    parts: Parts,
+    framing: Framing,
+    transport: Box<Transport>,
 }
 
 impl<'a> Call<'a> {
@@ -195,7 +156,7 @@ impl<'a> Call<'a> {
             self.refusal(ErrorKind::Internal, format!("the request cannot be put together: {error}"), None)
         })?;
         let wire = Wire::new();
-        let connector = self
+        let loan = self
             .network
             .open(&self.url, head_size(&request), self.target.since, self.interrupt, &wire)
             .map_err(|failure| {
@@ -203,7 +164,7 @@ impl<'a> Call<'a> {
                 refusal.status = wire.proxy_status();
                 refusal
             })?;
-        let agent = self.agent(connector);
+        let agent = self.agent(loan.clone());
         let mut nothing = ();
         let mut bytes = match self.body {
             None if self.method == Method::POST || self.method == Method::PUT || self.method == Method::PATCH => {
@@ -221,12 +182,18 @@ impl<'a> Call<'a> {
             let failure = wire.failure().unwrap_or_else(|| not_http(error));
             self.refusal(failure.kind, failure.message, None)
         })?;
-        wire.head_done(self.config.idle_timeout);
-        Ok(Box::new(Hop { head: head_of(&response), response, wire }))
+        let (parts, body) = response.into_parts();
+        let framing = Framing::of(parts.status.as_u16(), parts.version, &parts.headers);
+        drop((agent, body));
+        let Some(mut transport) = loan.take_back() else {
+            return Err(self.refusal(ErrorKind::Internal, "the connection did not come back", None));
+        };
+        transport.set_idle_timeout(self.config.idle_timeout);
+        Ok(Box::new(Hop { head: head_of(&parts), parts, framing, transport }))
     }
 
     #[inline(never)]
-    fn agent(&self, connector: Connector) -> Agent {
+    fn agent(&self, loan: Loan) -> Agent {
         let timeout = self.config.response_timeout.unwrap_or(match self.method {
             Method::GET => Some(RESPONSE_TIMEOUT_OF_GET),
             _ => None,
@@ -244,7 +211,7 @@ impl<'a> Call<'a> {
             .timeout_recv_response(timeout)
             .timeout_per_write(timeout)
             .build();
-        Agent::with_parts(settings, connector, NoResolver)
+        Agent::with_parts(settings, loan, NoResolver)
     }
 
     #[inline(never)]
@@ -291,7 +258,7 @@ impl<'a> Call<'a> {
     #[inline(never)]
     fn follow(&self, hop: &Hop) -> Result<Url, (ErrorKind, String)> {
         let status = hop.head.status;
-        let Some(location) = hop.response.headers().get(header::LOCATION) else {
+        let Some(location) = hop.parts.headers.get(header::LOCATION) else {
             return Err((ErrorKind::HttpStatus, format!("the server answered {status} without a Location")));
         };
         let next = self.url.join(location.as_bytes()).map_err(|reason| (ErrorKind::Redirect, reason))?;
@@ -318,13 +285,13 @@ impl<'a> Call<'a> {
     fn judge(&self, hop: Box<Hop>) -> Result<(Box<Opened>, Connection), Box<Refusal>> {
         let status = hop.head.status;
         if status != 200 {
-            let reason = match hop.response.status().canonical_reason() {
+            let reason = match hop.parts.status.canonical_reason() {
                 Some(reason) => format!("the server answered {status} {reason}"),
                 None => format!("the server answered {status}"),
             };
             return Err(self.refuse(ErrorKind::HttpStatus, reason, hop));
         }
-        let headers = hop.response.headers();
+        let headers = &hop.parts.headers;
         let content_types: Vec<&[u8]> =
             headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes).collect();
         let content_type = content_types.join(&b", "[..]);
@@ -346,24 +313,29 @@ impl<'a> Call<'a> {
             Ok(gzip) => gzip,
             Err(reason) => return Err(self.refuse(ErrorKind::Encoding, reason, hop)),
         };
-        let Hop { head, response, wire } = *hop;
-        let body = Box::new(response.into_body().into_reader());
-        let body = if gzip { Decoder::Gzip(gunzip(body)) } else { Decoder::Identity(body) };
-        Ok((Box::new(Opened { head, url: self.url.clone() }), Connection { body, wire }))
+        let Hop { head, framing, transport, .. } = *hop;
+        let connection = Connection::new(transport, framing, gzip);
+        Ok((Box::new(Opened { head, url: self.url.clone() }), connection))
     }
 
     /// Keeps the first bytes of the refused response, for the application to show or to log.
     #[allow(clippy::boxed_local)] // boxed already, and large on the stack that every idle stream keeps
     #[inline(never)]
     fn refuse(&self, kind: ErrorKind, reason: String, hop: Box<Hop>) -> Box<Refusal> {
-        let mut refusal = self.refusal(kind, reason, Some(hop.head));
-        hop.wire.limit_reads_until(Instant::now() + REFUSED_BODY_TIME);
-        let gzip = coding(hop.response.headers()) == Ok(true);
-        let reader: Box<dyn Read + Send> = Box::new(hop.response.into_body().into_reader());
-        let reader = if gzip { gunzip(reader) } else { reader };
-        let mut body = Vec::new();
-        // An error here ends the body early; what has come so far is kept.
-        let _ = reader.take(REFUSED_BODY_BYTES as u64).read_to_end(&mut body);
+        let Hop { head, parts, framing, mut transport } = *hop;
+        let mut refusal = self.refusal(kind, reason, Some(head));
+        transport.limit_reads_until(Instant::now() + REFUSED_BODY_TIME);
+        let mut connection = Connection::new(transport, framing, coding(&parts.headers) == Ok(true));
+        let mut body = vec![0; REFUSED_BODY_BYTES];
+        let mut len = 0;
+        while len < body.len() {
+            match connection.read(&mut body[len..]) {
+                // An error here ends the body early; what has come so far is kept.
+                Ok(0) | Err(_) => break,
+                Ok(n) => len += n,
+            }
+        }
+        body.truncate(len);
         refusal.body = TextBuf::from_lossy(&body);
         refusal
     }
@@ -377,11 +349,12 @@ fn head_size(request: &Request<()>) -> usize {
 }
 
 #[inline(never)]
-fn head_of(response: &Response<Body>) -> Head {
-    let headers = response.headers().iter();
+fn head_of(parts: &Parts) -> Head {
     Head {
-        status: response.status().as_u16(),
-        headers: headers
+        status: parts.status.as_u16(),
+        headers: parts
+            .headers
+            .iter()
             .map(|(name, value)| (TextBuf::from(name.as_str()), TextBuf::from_lossy(value.as_bytes())))
             .collect(),
     }
@@ -390,7 +363,7 @@ fn head_of(response: &Response<Body>) -> Head {
 /// What came over the wire was no HTTP response, or broke off.
 fn not_http(error: ureq::Error) -> Failure {
     match error {
-        ureq::Error::Io(error) => in_words(&error),
+        ureq::Error::Io(error) => body::in_words(&error),
         ureq::Error::Timeout(_) => Failure::new(ErrorKind::TimedOut, "the server did not answer in time"),
         error => Failure::new(ErrorKind::Io, format!("the response is not HTTP: {error}")),
     }
@@ -418,11 +391,4 @@ fn coding(headers: &ureq::http::HeaderMap) -> Result<bool, String> {
         }
     }
     Ok(gzip)
-}
-
-/// Decodes as the bytes come: what a server flushed is there at once. In a frame of its own, so that plain streams do not
-/// pay for it.
-#[inline(never)]
-fn gunzip(body: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-    Box::new(flate2::bufread::MultiGzDecoder::new(io::BufReader::with_capacity(4 * 1024, body)))
 }

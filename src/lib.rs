@@ -21,8 +21,8 @@
 //!  └ drive                  the four ways to use a source: start, run, next, start_polled + poll
 //!     ├ handle              what may be called from any thread: close, pause, retry, set_header …
 //!     ├ worker              does the blocking work, owns the connection
-//!     │  └ http             one attempt: request, redirects, judgement of the response; the body
-//!     │     └ net           names, TCP, TLS, proxies; what ureq calls Connector and Transport
+//!     │  └ http             one attempt: request, redirects, judgement of the response; the body and its framing
+//!     │     └ net           names, TCP, TLS, proxies; the connection, which ureq borrows up to the response's head
 //!     └ source              the only state machine; never blocks
 //!        ├ policy, backoff  what follows from a failure, and when
 //!        └ parser           bytes in any chunks → events; the read buffer

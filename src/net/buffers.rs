@@ -1,13 +1,13 @@
-//! The bytes between the socket and ureq: small while a stream trickles, large while it floods, none once the request
-//! is out.
+//! The bytes between the connection and ureq, for the request and the response's head: none once the request is out, and
+//! none once what came along with the head has been taken.
 
 use ureq::unversioned::transport::Buffers as UreqBuffers;
 
-/// An idle stream keeps this much: an event of usual size comes in one read, and a larger one makes room for the next.
+/// Room for a usual head, and what grows is doubled.
 const SMALL: usize = 1024;
-/// A head of 64 KiB fits, and more a read does not bring.
+/// The most that is sent at once of a large body.
 const LARGE: usize = 64 * 1024;
-/// How fast the size follows the traffic, up and down.
+/// How fast the output grows while there is a large body to send.
 const STEP: usize = 4;
 
 pub(crate) struct Buffers {
@@ -15,8 +15,6 @@ pub(crate) struct Buffers {
     input: Vec<u8>,
     start: usize,
     filled: usize,
-    /// The size for `input` that the last reads suggest.
-    suggested: usize,
     /// ureq took something of the input it saw last.
     progress: bool,
     output: Vec<u8>,
@@ -31,7 +29,6 @@ impl Buffers {
             input: Vec::new(),
             start: 0,
             filled: 0,
-            suggested: SMALL,
             progress: false,
             output: Vec::new(),
             outgoing: head.max(SMALL),
@@ -40,33 +37,20 @@ impl Buffers {
 
     /// Free space behind what is there, at least a byte and at most `most`.
     pub(crate) fn space(&mut self, most: usize) -> &mut [u8] {
-        if self.start == self.filled {
-            (self.start, self.filled) = (0, 0);
-            if self.input.len() != self.suggested {
-                self.input = Vec::new(); // first, so that the new one may take its place
-                self.input = vec![0; self.suggested];
-            }
-        } else {
-            if self.start > 0 {
-                self.input.copy_within(self.start..self.filled, 0);
-                (self.start, self.filled) = (0, self.filled - self.start);
-            }
-            if self.filled == self.input.len() {
-                self.input.resize((self.filled * 2).max(self.suggested), 0);
-            }
+        if self.start > 0 {
+            self.input.copy_within(self.start..self.filled, 0);
+            (self.start, self.filled) = (0, self.filled - self.start);
+        }
+        if self.filled == self.input.len() {
+            self.input.resize((self.filled * 2).max(SMALL), 0);
         }
         let end = self.input.len().min(self.filled.saturating_add(most.max(1)));
         &mut self.input[self.filled..end]
     }
 
-    /// `amount` bytes of the `offered` were filled.
-    pub(crate) fn filled(&mut self, amount: usize, offered: usize) {
+    /// `amount` bytes of the space were filled.
+    pub(crate) fn filled(&mut self, amount: usize) {
         self.filled += amount;
-        if amount == offered {
-            self.suggested = (self.suggested * STEP).min(LARGE);
-        } else if amount < self.suggested / STEP {
-            self.suggested = (self.suggested / STEP).max(SMALL);
-        }
     }
 
     /// `amount` bytes of the output have been sent.
@@ -81,9 +65,15 @@ impl Buffers {
         self.output = Vec::new();
     }
 
-    /// How much ureq has not taken yet.
-    pub(crate) fn unread(&self) -> usize {
-        self.filled - self.start
+    /// Moves what ureq has not taken to `space`, as far as it fits; the storage goes with the last of it.
+    pub(crate) fn take(&mut self, space: &mut [u8]) -> usize {
+        let amount = space.len().min(self.filled - self.start);
+        space[..amount].copy_from_slice(&self.input[self.start..self.start + amount]);
+        self.start += amount;
+        if self.start == self.filled && !self.input.is_empty() {
+            (self.input, self.start, self.filled) = (Vec::new(), 0, 0);
+        }
+        amount
     }
 
     pub(crate) fn outgoing(&self) -> &[u8] {
@@ -133,23 +123,23 @@ mod tests {
 
     fn receive(buffers: &mut Buffers, bytes: &[u8]) -> usize {
         let space = buffers.space(usize::MAX);
-        let (offered, amount) = (space.len(), space.len().min(bytes.len()));
+        let amount = space.len().min(bytes.len());
         space[..amount].copy_from_slice(&bytes[..amount]);
-        buffers.filled(amount, offered);
+        buffers.filled(amount);
         amount
     }
 
     #[test]
-    fn grows_while_reads_fill_it_and_shrinks_when_they_do_not() {
+    fn what_came_along_with_the_head_is_taken_piece_by_piece() {
         let mut buffers = Buffers::new(100);
-        let sizes = [LARGE, LARGE, LARGE, LARGE, LARGE, 100, 100, 100, 100].map(|length| {
-            let got = receive(&mut buffers, &vec![7; length]);
-            let size = buffers.input.len();
-            assert_eq!(buffers.input(), vec![7; got]);
-            buffers.input_consume(got);
-            size
-        });
-        assert_eq!(sizes.map(|size| size / SMALL), [1, 4, 16, 64, 64, 64, 16, 4, 1]);
+        assert_eq!(buffers.take(&mut [0; 4]), 0);
+        receive(&mut buffers, b"headbody");
+        buffers.input_consume(4);
+        let mut space = [0; 3];
+        assert_eq!((buffers.take(&mut space), &space), (3, b"bod"));
+        assert_eq!((buffers.take(&mut space), space[0]), (1, b'y'));
+        assert_eq!(buffers.take(&mut space), 0);
+        assert_eq!(buffers.input.capacity(), 0);
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! What lies under HTTP: names, TCP, proxies and TLS, as the Connector and Transport that ureq is given.
+//! What lies under HTTP: names, TCP, proxies and TLS, up to a Transport that ureq borrows and a body is read from.
 //!
 //! Every call that blocks takes one deadline and the attempt's Interrupt. ureq's errors do not say what went wrong in
 //! words that help, so the facts of each connection are kept beside it, in its `Wire`.
 
 mod buffers;
 mod dns;
+mod loan;
 mod proxy;
 mod socket;
 mod tcp;
@@ -13,15 +14,12 @@ mod transport;
 mod trust;
 mod wire;
 
-use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use rustls::ClientConfig;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{ConnectionDetails, Connector as UreqConnector, NextTimeout};
 
 use crate::config::{Config, Proxy, TlsOptions};
 use crate::error::{ErrorKind, Failure};
@@ -29,10 +27,11 @@ use crate::interrupt::Interrupt;
 use crate::proxy_url::ProxyUrl;
 use crate::url::Url;
 use dns::Lookups;
+pub(crate) use loan::{Loan, NoResolver};
 use socket::Socket;
 use tls::Session;
-use transport::Transport;
-pub(crate) use wire::{End, Wire};
+pub(crate) use transport::Transport;
+pub(crate) use wire::Wire;
 
 /// What all connections of one source share.
 pub(crate) struct Network {
@@ -69,11 +68,10 @@ impl Network {
         since: Option<Instant>,
         interrupt: &Arc<Interrupt>,
         wire: &Arc<Wire>,
-    ) -> Result<Connector, Failure> {
+    ) -> Result<Loan, Failure> {
         match self.reach(url, since, interrupt, wire) {
             Ok((socket, session)) => {
-                let transport = Transport::new(socket, session, head, interrupt.clone(), wire.clone());
-                Ok(Connector(Mutex::new(Some(transport))))
+                Ok(Loan::of(Transport::new(socket, session, head, interrupt.clone(), wire.clone())))
             }
             Err(Stop::Failed(failure)) => Err(failure),
             Err(Stop::Interrupted) => Err(Failure::new(ErrorKind::Io, "interrupted")),
@@ -140,39 +138,6 @@ impl Network {
             Some(config) => Ok(config.clone()),
             None => Ok(tls.insert(tls::configure(&self.tls_options)?).clone()),
         }
-    }
-}
-
-/// A connection that stands, for ureq to take. It is made before ureq is called and not by it, so that a handshake's
-/// frames do not lie on top of ureq's: a stack keeps the memory that it ever used, for as long as the stream runs.
-pub(crate) struct Connector(Mutex<Option<Transport>>);
-
-impl UreqConnector for Connector {
-    type Out = Transport;
-
-    fn connect(&self, _: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Transport>, ureq::Error> {
-        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
-    }
-}
-
-/// Gives ureq no address: the connection stands already.
-#[derive(Debug)]
-pub(crate) struct NoResolver;
-
-impl Resolver for NoResolver {
-    fn resolve(
-        &self,
-        _: &ureq::http::Uri,
-        _: &ureq::config::Config,
-        _: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        Ok(self.empty())
-    }
-}
-
-impl fmt::Debug for Connector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connector")
     }
 }
 

@@ -13,7 +13,7 @@ fn through(proxy: &str) -> Attempt {
 }
 
 fn text(attempt: &Attempt, url: &str) -> String {
-    attempt.get(url).unwrap().body_mut().read_to_string().unwrap()
+    String::from_utf8(attempt.get(url).unwrap().rest().0).unwrap()
 }
 
 /// What a proxy that answers CONNECT with `answer` makes of an attempt: nothing of the request may reach it.

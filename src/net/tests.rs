@@ -1,8 +1,9 @@
-//! ureq over our Connector and Transport, against small servers on loopback, plain and TLS.
+//! ureq over our Loan, and bodies from the Transport, against small servers on loopback, plain and TLS.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
 use eventsource_test_server::BlackHole;
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -81,9 +82,13 @@ impl Attempt {
         Attempt::new(|_| {})
     }
 
-    fn agent(&self, url: &str, configure: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Result<Agent, ureq::Error> {
-        let connector = self.network.open(&Url::parse(url).unwrap(), 80_000, None, &self.interrupt, &self.wire);
-        let connector = connector.map_err(|failure| self.wire.fail(failure))?;
+    fn agent(
+        &self,
+        url: &str,
+        configure: impl FnOnce(ConfigBuilder) -> ConfigBuilder,
+    ) -> Result<(Agent, Loan), ureq::Error> {
+        let loan = self.network.open(&Url::parse(url).unwrap(), 80_000, None, &self.interrupt, &self.wire);
+        let loan = loan.map_err(|failure| self.wire.fail(failure))?;
         let config = Agent::config_builder()
             .proxy(None)
             .max_redirects(0)
@@ -92,18 +97,46 @@ impl Attempt {
             .user_agent("")
             .accept("")
             .accept_encoding("");
-        Ok(Agent::with_parts(configure(config).build(), connector, NoResolver))
+        Ok((Agent::with_parts(configure(config).build(), loan.clone(), NoResolver), loan))
     }
 
-    pub(crate) fn get(&self, url: &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let response = self.agent(url, |config| config)?.get(url).call()?;
-        self.wire.head_done(None);
-        Ok(response)
+    pub(crate) fn get(&self, url: &str) -> Result<Answer, ureq::Error> {
+        let (agent, loan) = self.agent(url, |config| config)?;
+        let (head, body) = agent.get(url).call()?.into_parts();
+        assert!(loan.take_back().is_none(), "ureq has it still");
+        drop((agent, body));
+        Ok(Answer { head, body: loan.take_back().expect("ureq has let go of it") })
     }
 
     pub(crate) fn failure(&self) -> (ErrorKind, String) {
         let failure = self.wire.failure().expect("nothing failed");
         (failure.kind, failure.message)
+    }
+}
+
+/// A response's head, and the connection that its body comes from.
+pub(crate) struct Answer {
+    pub(crate) head: ureq::http::response::Parts,
+    pub(crate) body: Box<Transport>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.head.fmt(f)
+    }
+}
+
+impl Answer {
+    /// All that comes, and how that ends.
+    pub(crate) fn rest(&mut self) -> (Vec<u8>, Result<(), (ErrorKind, String)>) {
+        let (mut all, mut space) = (Vec::new(), [0; 1000]);
+        loop {
+            match self.body.read(&mut space) {
+                Ok(0) => return (all, Ok(())),
+                Ok(n) => all.extend_from_slice(&space[..n]),
+                Err(failure) => return (all, Err((failure.kind, failure.message))),
+            }
+        }
     }
 }
 
@@ -120,13 +153,14 @@ fn a_response_comes_as_it_is_sent() {
         stream.read_exact(&mut [0]).unwrap_err(); // waits until the client is gone
     });
     let attempt = Attempt::plain();
-    let mut body = attempt.get(&server.url()).unwrap().into_body().into_reader();
+    let mut answer = attempt.get(&server.url()).unwrap();
     assert!(attempt.wire.wrote());
-    let mut buf = [0; 100];
-    let n = body.read(&mut buf).unwrap();
-    assert_eq!(&buf[..n], b"data: 1\n\n");
-    assert_eq!(attempt.wire.end(), None);
-    drop(body);
+    // Whether it came along with the head or not, byte by byte or not.
+    for expected in b"data: 1\n\n" {
+        let mut byte = [0];
+        assert_eq!((answer.body.read(&mut byte).unwrap(), byte[0]), (1, *expected));
+    }
+    drop(answer);
     server.join();
 }
 
@@ -139,13 +173,10 @@ fn the_ends_of_a_body_are_told_apart() {
         stream.write_all(b"data: 1\n\n").unwrap();
     });
     let attempt = Attempt::plain();
-    let body = attempt.get(&server.url()).unwrap().body_mut().read_to_string().unwrap();
-    assert_eq!(body, "data: 1\n\n");
-    assert_eq!(attempt.wire.end(), Some(End::Fin));
-    assert!(attempt.wire.failure().is_none());
+    assert_eq!(attempt.get(&server.url()).unwrap().rest(), (b"data: 1\n\n".to_vec(), Ok(())));
     server.join();
 
-    // RST: for ureq a clean end, if nothing says how long the body is
+    // RST
     let server = Server::new(1, |mut stream| {
         request(&stream);
         stream.write_all(OK).unwrap();
@@ -154,10 +185,8 @@ fn the_ends_of_a_body_are_told_apart() {
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     });
     let attempt = Attempt::plain();
-    let mut body = attempt.get(&server.url()).unwrap().into_body().into_reader();
-    let _ = body.read_to_end(&mut Vec::new());
-    assert_eq!(attempt.wire.end(), Some(End::Reset));
-    assert_eq!(attempt.failure(), (ErrorKind::Io, "the connection broke: Connection reset by peer".into()));
+    let end = attempt.get(&server.url()).unwrap().rest().1;
+    assert_eq!(end, Err((ErrorKind::Io, "the connection broke: Connection reset by peer".into())));
     server.join();
 
     // Silence
@@ -167,11 +196,14 @@ fn the_ends_of_a_body_are_told_apart() {
         stream.read_exact(&mut [0]).unwrap_err();
     });
     let attempt = Attempt::plain();
-    let response = attempt.get(&server.url()).unwrap();
-    attempt.wire.head_done(Some(Duration::from_millis(30)));
-    response.into_body().into_reader().read(&mut [0; 10]).unwrap_err();
-    assert_eq!(attempt.wire.end(), Some(End::TimedOut));
-    assert_eq!(attempt.failure().0, ErrorKind::TimedOut);
+    let mut answer = attempt.get(&server.url()).unwrap();
+    answer.body.set_idle_timeout(Some(Duration::from_millis(30)));
+    assert_eq!(answer.rest().1, Err((ErrorKind::TimedOut, "the server was silent for too long".into())));
+    // A moment at which all ends
+    answer.body.set_idle_timeout(None);
+    answer.body.limit_reads_until(Instant::now() + Duration::from_millis(30));
+    assert_eq!(answer.rest().1.unwrap_err().0, ErrorKind::TimedOut);
+    drop(answer);
     server.join();
 }
 
@@ -204,9 +236,10 @@ fn a_large_head_and_body_arrive_whole() {
         write!(stream, "HTTP/1.1 200 OK\r\n{header}Content-Length: {length}\r\n\r\n{body}").unwrap();
     });
     let attempt = Attempt::plain();
-    let mut response = attempt.get(&server.url()).unwrap();
-    assert_eq!(response.headers()["x-large"].len(), 60_000);
-    assert_eq!(response.body_mut().read_to_string().unwrap().len(), length);
+    let mut answer = attempt.get(&server.url()).unwrap();
+    assert_eq!(answer.head.headers["x-large"].len(), 60_000);
+    let (all, end) = answer.rest();
+    assert_eq!((all.len(), end), (length, Ok(())));
     server.join();
 }
 
@@ -222,7 +255,7 @@ fn requests_of_any_size_are_sent_whole() {
         stream.write_all(OK).unwrap();
     });
     let attempt = Attempt::plain();
-    let agent = attempt.agent(&server.url(), |config| config).unwrap();
+    let (agent, _) = attempt.agent(&server.url(), |config| config).unwrap();
     agent.post(server.url()).header("x-long", "h".repeat(70_000)).send(&vec![b'b'; 1_000_000][..]).unwrap();
     server.join();
 }
@@ -249,26 +282,17 @@ fn what_failed_on_the_way_is_said() {
 }
 
 #[test]
-fn response_timeouts_and_deadlines_end_reads() {
-    let silent = || {
-        Server::new(1, |mut stream| {
-            request(&stream);
-            stream.read_exact(&mut [0]).unwrap_err();
-        })
-    };
-    let server = silent();
+fn a_response_timeout_ends_the_wait_for_the_head() {
+    let server = Server::new(1, |mut stream| {
+        request(&stream);
+        stream.read_exact(&mut [0]).unwrap_err();
+    });
     let attempt = Attempt::plain();
-    let agent =
+    let (agent, loan) =
         attempt.agent(&server.url(), |config| config.timeout_recv_response(Some(Duration::from_millis(30)))).unwrap();
     agent.get(server.url()).call().unwrap_err();
     assert_eq!(attempt.failure(), (ErrorKind::TimedOut, "the server did not answer in time".into()));
-    server.join();
-
-    let server = silent();
-    let attempt = Attempt::plain();
-    attempt.wire.limit_reads_until(Instant::now() + Duration::from_millis(30));
-    attempt.get(&server.url()).unwrap_err();
-    assert_eq!(attempt.failure().0, ErrorKind::TimedOut);
+    drop((agent, loan)); // the connection came back to them
     server.join();
 }
 
@@ -288,9 +312,9 @@ fn tls_works_and_resumes() {
     let network = network(|config| config.tls.only_ca = Some(vec![pki.ca()]));
     for resumed in ["false", "true"] {
         let attempt = Attempt::on(network.clone());
-        let mut response = attempt.get(&server.tls_url()).unwrap();
-        assert_eq!(response.headers()["x-resumed"], resumed);
-        assert_eq!(response.body_mut().read_to_string().unwrap(), "hello");
+        let mut answer = attempt.get(&server.tls_url()).unwrap();
+        assert_eq!(answer.head.headers["x-resumed"], resumed);
+        assert_eq!(answer.rest(), (b"hello".to_vec(), Ok(())));
     }
     server.join();
 }
@@ -298,7 +322,7 @@ fn tls_works_and_resumes() {
 #[test]
 fn a_missing_close_notify_is_no_clean_end() {
     let pki = pki::Pki::new();
-    for (notify, end) in [(true, End::Fin), (false, End::Truncated)] {
+    for notify in [true, false] {
         let config = pki.server(&["localhost"]);
         let server = Server::new(1, move |stream| {
             let mut session = pki::accept(config.clone(), stream);
@@ -313,13 +337,11 @@ fn a_missing_close_notify_is_no_clean_end() {
             let _ = session.sock.read(&mut [0; 100]);
         });
         let attempt = Attempt::new(|config| config.tls.only_ca = Some(vec![pki.ca()]));
-        let mut body = attempt.get(&server.tls_url()).unwrap().into_body().into_reader();
-        let mut text = Vec::new();
-        let _ = body.read_to_end(&mut text);
+        let mut answer = attempt.get(&server.tls_url()).unwrap();
+        let (text, end) = answer.rest();
         assert_eq!(text, b"data: 1\n\n");
-        assert_eq!(attempt.wire.end(), Some(end));
-        assert_eq!(attempt.wire.failure().is_some(), !notify);
-        drop(body);
+        assert_eq!(end.is_ok(), notify, "{end:?}");
+        drop(answer);
         server.join();
     }
 }

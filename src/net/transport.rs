@@ -1,16 +1,17 @@
-//! One connection as ureq sees it: bytes out, bytes in, plain or through TLS, and every end of it in words.
+//! One connection: bytes out, bytes in, plain or through TLS, and every end of it in words. ureq borrows it for the request
+//! and the response's head; the body is read from it directly.
 
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustls::ClientConnection;
-use ureq::unversioned::transport::{Buffers as UreqBuffers, NextTimeout, Transport as UreqTransport};
+use ureq::unversioned::transport::NextTimeout;
 
 use super::buffers::Buffers;
 use super::socket::{Socket, timed_out};
 use super::tls::{self, Session};
-use super::{Deadline, End, Wire};
+use super::{Deadline, Wire};
 use crate::error::{ErrorKind, Failure};
 use crate::interrupt::Interrupt;
 
@@ -25,22 +26,25 @@ pub(crate) struct Transport {
     wire: Arc<Wire>,
     /// Bytes received so far, while that can still be too many for a head.
     received: usize,
+    /// For the body: silence that ends it, and a moment at which it ends whatever comes.
+    idle: Option<Duration>,
+    until: Deadline,
 }
 
 /// When one read or write has to be over: by a moment that all of them share, and each after a span of its own.
 #[derive(Clone, Copy)]
-struct Limits {
+pub(super) struct Limits {
     total: Deadline,
-    each: Option<std::time::Duration>,
+    each: Option<Duration>,
 }
 
 impl Limits {
-    fn of(timeout: NextTimeout, each: Option<std::time::Duration>) -> Limits {
+    pub(super) fn of(timeout: NextTimeout, each: Option<Duration>) -> Limits {
         // One that never happens is so long that it cannot be counted: never.
         Limits { total: Deadline::after(*timeout.after), each }
     }
 
-    fn next(self) -> Option<std::time::Duration> {
+    fn next(self) -> Option<Duration> {
         match (self.total.remaining(), self.each) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -49,53 +53,69 @@ impl Limits {
 }
 
 impl Transport {
-    pub(crate) fn new(
+    /// For a request whose head is at most `head` bytes long.
+    pub(super) fn new(
         socket: Socket,
         session: Option<Session>,
         head: usize,
         interrupt: Arc<Interrupt>,
         wire: Arc<Wire>,
     ) -> Transport {
-        Transport { socket, session, buffers: Buffers::new(head), interrupt, wire, received: 0 }
+        let buffers = Buffers::new(head);
+        Transport { socket, session, buffers, interrupt, wire, received: 0, idle: None, until: Deadline::never() }
     }
 
-    fn read(&mut self, most: usize, limits: Limits) -> io::Result<usize> {
-        let space = self.buffers.space(most);
-        let offered = space.len();
-        let amount = match &mut self.session {
-            None => self.socket.read(space, limits.next())?,
-            Some(session) => tls_read(session, &mut self.socket, space, limits)?,
-        };
-        self.buffers.filled(amount, offered);
-        Ok(amount)
+    /// From now on, silence for `limit` ends the connection.
+    pub(crate) fn set_idle_timeout(&mut self, limit: Option<Duration>) {
+        self.idle = limit;
     }
 
-    /// How reading ended, kept in the wire, and the error that ureq gets for it.
-    fn ended(&self, error: &io::Error, head: bool) -> ureq::Error {
-        let (end, failure) = match error.kind() {
-            _ if timed_out(error) && head => {
-                (End::TimedOut, Failure::new(ErrorKind::TimedOut, "the server did not answer in time"))
+    /// Reading ends at `moment`, whatever still comes.
+    pub(crate) fn limit_reads_until(&mut self, moment: Instant) {
+        self.until = Deadline::at(moment);
+    }
+
+    /// Blocks for the next bytes of the body, first those that came along with the head. 0: the server said that nothing more
+    /// follows, by TCP's FIN or TLS's close_notify.
+    pub(crate) fn read(&mut self, space: &mut [u8]) -> Result<usize, Failure> {
+        let early = self.buffers.take(space);
+        if early > 0 {
+            return Ok(early);
+        }
+        let limits = Limits { total: self.until, each: self.idle };
+        match receive(&mut self.session, &mut self.socket, space, limits) {
+            _ if self.interrupt.is_fired() => Err(interrupted()),
+            Ok(amount) => Ok(amount),
+            Err(error) if timed_out(&error) => {
+                Err(Failure::new(ErrorKind::TimedOut, "the server was silent for too long"))
             }
-            _ if timed_out(error) => {
-                (End::TimedOut, Failure::new(ErrorKind::TimedOut, "the server was silent for too long"))
+            Err(error) => Err(self.broke(&error)),
+        }
+    }
+
+    /// Why reading ended too early, in words.
+    fn broke(&self, error: &io::Error) -> Failure {
+        match error.kind() {
+            // FIN inside of TLS without close_notify.
+            io::ErrorKind::UnexpectedEof => {
+                Failure::new(ErrorKind::Io, "the connection ended without TLS's close_notify: it may have been cut")
             }
-            io::ErrorKind::UnexpectedEof => (
-                End::Truncated,
-                Failure::new(ErrorKind::Io, "the connection ended without TLS's close_notify: it may have been cut"),
-            ),
             // A TLS 1.3 server refuses a client's certificate only now, as the first thing it says.
-            _ if tls::is_tls(error) && self.received == 0 => {
-                (End::Reset, Failure::new(ErrorKind::Tls, tls::words(error)))
-            }
-            _ if tls::is_tls(error) => (End::Reset, Failure::new(ErrorKind::Io, tls::words(error))),
-            _ => (End::Reset, Failure::new(ErrorKind::Io, format!("the connection broke: {}", super::words(error)))),
-        };
-        self.wire.set_end(end);
-        self.wire.fail(failure)
+            _ if tls::is_tls(error) && self.received == 0 => Failure::new(ErrorKind::Tls, tls::words(error)),
+            _ if tls::is_tls(error) => Failure::new(ErrorKind::Io, tls::words(error)),
+            _ => Failure::new(ErrorKind::Io, format!("the connection broke: {}", super::words(error))),
+        }
     }
+}
 
-    fn interrupted(&self) -> ureq::Error {
-        self.wire.fail(Failure::new(ErrorKind::Io, "interrupted"))
+fn interrupted() -> Failure {
+    Failure::new(ErrorKind::Io, "interrupted")
+}
+
+fn receive(session: &mut Option<Session>, socket: &mut Socket, space: &mut [u8], limits: Limits) -> io::Result<usize> {
+    match session {
+        None => socket.read(space, limits.next()),
+        Some(session) => tls_read(session, socket, space, limits),
     }
 }
 
@@ -147,13 +167,18 @@ impl Write for Limited<'_> {
     }
 }
 
-impl UreqTransport for Transport {
-    fn buffers(&mut self) -> &mut dyn UreqBuffers {
+/// What ureq asks for.
+impl Transport {
+    pub(super) fn buffers(&mut self) -> &mut Buffers {
         &mut self.buffers
     }
 
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        let limits = Limits::of(timeout, timeout.per_write.map(|span| *span));
+    pub(super) fn is_tls(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Sends the first `amount` bytes of the output.
+    pub(super) fn send(&mut self, amount: usize, limits: Limits) -> Result<(), ureq::Error> {
         let bytes = &self.buffers.outgoing()[..amount];
         let wire = &self.wire;
         let mut sink = Limited { socket: &mut self.socket, limits };
@@ -174,7 +199,7 @@ impl UreqTransport for Transport {
         };
         self.buffers.sent(amount);
         result.map_err(|error| match error.kind() {
-            _ if self.interrupt.is_fired() => self.interrupted(),
+            _ if self.interrupt.is_fired() => self.wire.fail(interrupted()),
             _ if timed_out(&error) => {
                 self.wire.fail(Failure::new(ErrorKind::TimedOut, "the server did not take the request in time"))
             }
@@ -185,41 +210,26 @@ impl UreqTransport for Transport {
         })
     }
 
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+    /// More of the response's head; false: there will be none.
+    pub(super) fn await_head(&mut self, limits: Limits) -> Result<bool, ureq::Error> {
         self.buffers.all_sent();
-        let reading = self.wire.reading();
-        let most = if reading.head { HEAD - self.received.min(HEAD) } else { usize::MAX };
+        let most = HEAD - self.received.min(HEAD);
         if most == 0 {
             return Err(self.wire.fail(Failure::new(ErrorKind::Io, "the response's head is larger than 64 KiB")));
         }
-        // ureq takes what it can of a body; a chunk's size or a trailer without end it cannot, and would wait for ever.
-        if !reading.head && self.buffers.unread() >= HEAD {
-            return Err(self
-                .wire
-                .fail(Failure::new(ErrorKind::Io, "the response's chunks are broken: a line has no end")));
-        }
-        let mut limits = Limits::of(timeout, timeout.per_read.map(|span| *span).or(reading.idle));
-        limits.total = limits.total.min(reading.until);
-        match self.read(most, limits) {
-            _ if self.interrupt.is_fired() => Err(self.interrupted()),
-            Ok(0) => {
-                self.wire.set_end(End::Fin);
-                Ok(false)
-            }
+        let space = self.buffers.space(most);
+        match receive(&mut self.session, &mut self.socket, space, limits) {
+            _ if self.interrupt.is_fired() => Err(self.wire.fail(interrupted())),
             Ok(amount) => {
-                self.received = self.received.saturating_add(amount);
-                Ok(true)
+                self.buffers.filled(amount);
+                self.received += amount;
+                Ok(amount > 0)
             }
-            Err(error) => Err(self.ended(&error, reading.head)),
+            Err(error) if timed_out(&error) => {
+                Err(self.wire.fail(Failure::new(ErrorKind::TimedOut, "the server did not answer in time")))
+            }
+            Err(error) => Err(self.wire.fail(self.broke(&error))),
         }
-    }
-
-    fn is_open(&mut self) -> bool {
-        false // nothing is kept for a next request
-    }
-
-    fn is_tls(&self) -> bool {
-        self.session.is_some()
     }
 }
 
@@ -231,10 +241,4 @@ fn write_all(mut bytes: &[u8], mut write: impl FnMut(&[u8]) -> io::Result<usize>
         }
     }
     Ok(())
-}
-
-impl fmt::Debug for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Transport")
-    }
 }

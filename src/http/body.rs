@@ -1,0 +1,136 @@
+//! A response's body, straight from the connection: where it ends, its transfer coding, gzip.
+//!
+//! ureq has read the head; from there on the bytes go from the socket to where the parser wants them.
+
+use std::io::{self, Read};
+
+use ureq::http::Version;
+use ureq::http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+
+use super::chunked::Chunks;
+use crate::error::{ErrorKind, Failure};
+use crate::net::Transport;
+
+/// How the end of a body is known.
+pub(super) enum Framing {
+    /// By the connection's end.
+    UntilClose,
+    /// By its length: so many bytes are still to come.
+    Length(u64),
+    Chunked(Chunks),
+}
+
+impl Framing {
+    /// As RFC 9112, section 6.3, has it: chunked overrides a length.
+    pub(super) fn of(status: u16, version: Version, headers: &HeaderMap) -> Framing {
+        if matches!(status, 100..=199 | 204 | 304) {
+            return Framing::Length(0);
+        }
+        let mut codings =
+            headers.get_all(TRANSFER_ENCODING).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+        if version > Version::HTTP_10 && codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked")) {
+            return Framing::Chunked(Chunks::new());
+        }
+        length(headers).map_or(Framing::UntilClose, Framing::Length)
+    }
+}
+
+/// ureq has refused what are no numbers, and several that differ.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    let first = headers.get(CONTENT_LENGTH)?.as_bytes().split(|byte| *byte == b',').next()?;
+    std::str::from_utf8(first).ok()?.trim().parse().ok()
+}
+
+/// A body without its framing.
+struct Content {
+    transport: Box<Transport>,
+    framing: Framing,
+}
+
+impl Content {
+    /// Blocks for the next bytes. 0: the body is complete.
+    fn next(&mut self, space: &mut [u8]) -> Result<usize, Failure> {
+        match &mut self.framing {
+            Framing::UntilClose => self.transport.read(space),
+            Framing::Length(0) => Ok(0),
+            Framing::Length(left) => {
+                let most = usize::try_from(*left).unwrap_or(usize::MAX).min(space.len());
+                let n = self.transport.read(&mut space[..most])?;
+                *left -= n as u64;
+                if n == 0 && most > 0 { Err(cut()) } else { Ok(n) }
+            }
+            Framing::Chunked(chunks) => loop {
+                if chunks.is_over().map_err(broken)? {
+                    return Ok(0);
+                }
+                let n = self.transport.read(space)?;
+                if n == 0 {
+                    return if chunks.may_end_here() { Ok(0) } else { Err(cut()) };
+                }
+                let data = chunks.decode(&mut space[..n]);
+                if data > 0 {
+                    return Ok(data);
+                }
+            },
+        }
+    }
+}
+
+/// For gzip, through which failures pass as they are.
+impl Read for Content {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        self.next(space).map_err(io::Error::other)
+    }
+}
+
+/// The body of a response, decoded.
+pub(crate) struct Connection(Coding);
+
+enum Coding {
+    Identity(Content),
+    Gzip(Box<dyn Read + Send>),
+}
+
+impl Connection {
+    pub(super) fn new(transport: Box<Transport>, framing: Framing, gzip: bool) -> Connection {
+        let content = Content { transport, framing };
+        Connection(if gzip { gunzip(content) } else { Coding::Identity(content) })
+    }
+
+    /// Blocks for the next bytes; `space` is not empty. 0: the body is complete by its framing.
+    pub(crate) fn read(&mut self, space: &mut [u8]) -> Result<usize, Failure> {
+        match &mut self.0 {
+            Coding::Identity(content) => content.next(space),
+            Coding::Gzip(body) => loop {
+                match body.read(space) {
+                    Ok(n) => return Ok(n),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error.downcast::<Failure>().unwrap_or_else(|error| in_words(&error))),
+                }
+            },
+        }
+    }
+}
+
+/// Decodes as the bytes come: what a server flushed is there at once. In a frame of its own, so that plain streams do not
+/// pay for it.
+#[inline(never)]
+fn gunzip(content: Content) -> Coding {
+    Coding::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(io::BufReader::with_capacity(4 * 1024, content))))
+}
+
+fn cut() -> Failure {
+    Failure::new(ErrorKind::Io, "the connection broke before the response was complete")
+}
+
+fn broken(why: &str) -> Failure {
+    Failure::new(ErrorKind::Io, format!("the response cannot be read: {why}"))
+}
+
+/// What an error says that is none of the connection's own.
+pub(super) fn in_words(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => cut(),
+        _ => broken(&error.to_string()),
+    }
+}

@@ -362,6 +362,7 @@ thread_local! {
 }
 
 /// Runs something of the caller's: a callback, a destructor, a logger. Freeing a source in there does not wait.
+#[inline]
 pub(crate) fn in_callback<R>(call: impl FnOnce() -> R) -> R {
     struct Leave;
     impl Drop for Leave {

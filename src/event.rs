@@ -60,12 +60,28 @@ pub struct Event<'a> {
     pub(crate) data: Text<'a>,
     pub(crate) id: Text<'a>,
     pub(crate) url: Text<'a>,
+    pub(crate) details: &'a Details,
+}
+
+/// What only those events tell of that are no part of a stream. Apart, so that messages need not carry it about.
+#[derive(Debug)]
+pub(crate) struct Details {
     pub(crate) error: ErrorKind,
     pub(crate) state: State,
-    pub(crate) http_status: u16,
+    pub(crate) status: u16,
     pub(crate) retry_ms: i64,
-    pub(crate) head: Option<&'a Head>,
-    pub(crate) body: Text<'a>,
+    pub(crate) head: Option<Head>,
+    pub(crate) body: TextBuf,
+}
+
+impl Details {
+    /// Of a message or a comment.
+    pub(crate) const STREAM: &'static Details = &Details::new(State::Open, 200);
+
+    /// Those of an event that tells nothing more.
+    pub(crate) const fn new(state: State, status: u16) -> Details {
+        Details { error: ErrorKind::None, state, status, retry_ms: -1, head: None, body: TextBuf::empty() }
+    }
 }
 
 impl<'a> Event<'a> {
@@ -91,30 +107,30 @@ impl<'a> Event<'a> {
     }
     /// What went wrong.
     pub fn error(&self) -> ErrorKind {
-        self.error
+        self.details.error
     }
     /// The source's state as this event sees it.
     pub fn state(&self) -> State {
-        self.state
+        self.details.state
     }
     /// The HTTP status, or 0 where there is none.
     pub fn http_status(&self) -> u16 {
-        self.http_status
+        self.details.status
     }
     /// Milliseconds until the next attempt, after an error; -1 where none will follow, and for other events.
     pub fn retry_ms(&self) -> i64 {
-        self.retry_ms
+        self.details.retry_ms
     }
     /// The first response header of that name, in any case of letters (`Open` and `Error`).
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.head?.get(name.as_bytes()).map(TextBuf::as_str)
+        self.details.head.as_ref()?.get(name.as_bytes()).map(TextBuf::as_str)
     }
     /// All response headers, in the order received (`Open` and `Error`).
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.head.into_iter().flat_map(|h| h.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())))
+        self.details.head.iter().flat_map(|h| h.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())))
     }
     /// The first 4 KiB of a refused response's body (`Error`).
     pub fn body(&self) -> &'a str {
-        self.body.as_str()
+        self.details.body.as_str()
     }
 }

@@ -135,7 +135,7 @@ impl<S: Scan> Parser<S> {
     }
 
     /// Parses on in what has been read. None: more bytes are needed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Item> {
         self.forget_item();
         if self.failed {
@@ -154,9 +154,10 @@ impl<S: Scan> Parser<S> {
             }
             let end = self.base + self.ends.trailing_zeros() as usize;
             self.ends &= self.ends - 1;
+            let byte = self.buffer.bytes[end];
             // Only the LF of a CRLF lies before the line.
-            if end >= self.line {
-                self.item = self.end_line(end);
+            if end >= self.line && (byte == b'\n' || byte == b'\r') {
+                self.item = self.end_line(end, byte == b'\r');
                 if self.item.is_some() {
                     return self.item;
                 }
@@ -165,22 +166,28 @@ impl<S: Scan> Parser<S> {
     }
 
     /// A message's data, or a comment's text; of the last item, until `next`, `lend`, `absorb` or `reset`.
+    #[inline(always)]
     pub(crate) fn data(&self) -> Text<'_> {
-        match self.item {
-            Some(Item::Message) => self.data.text(&self.buffer.bytes),
-            Some(Item::Comment) => self.comment.text(&self.buffer.bytes),
-            Some(Item::TooLarge) | None => Text::EMPTY,
+        if self.item == Some(Item::Message) {
+            self.data.text(&self.buffer.bytes)
+        } else if self.item == Some(Item::Comment) {
+            self.comment.text(&self.buffer.bytes)
+        } else {
+            Text::EMPTY
         }
     }
 
     /// A message's type.
+    #[inline(always)]
     pub(crate) fn event_type(&self) -> Text<'_> {
         const MESSAGE: Text<'static> = Text::literal("message\0");
-        let text = match self.item {
-            Some(Item::Message) => self.event_type.text(&self.buffer.bytes),
-            _ => Text::EMPTY,
-        };
-        if text.as_bytes().is_empty() { MESSAGE } else { text }
+        match self.item {
+            Some(Item::Message) if self.event_type.is_present() => {
+                let text = self.event_type.text(&self.buffer.bytes);
+                if text.as_bytes().is_empty() { MESSAGE } else { text }
+            }
+            _ => MESSAGE,
+        }
     }
 
     /// The last event ID that a blank line has committed.
@@ -198,20 +205,23 @@ impl<S: Scan> Parser<S> {
     }
 
     /// The reconnection time of a `retry` line that ended since the last call, at most 24 hours.
+    #[inline(always)]
     pub(crate) fn take_retry(&mut self) -> Option<Duration> {
-        self.retry.take()
+        if self.retry.is_some() { self.retry.take() } else { None }
     }
 
-    #[inline]
+    #[inline(always)]
     fn forget_item(&mut self) {
-        match self.item.take() {
-            Some(Item::Message) => self.begin_block(),
-            Some(Item::Comment) => self.comment.clear(),
-            Some(Item::TooLarge) | None => {}
+        // Message first: it is what streams are made of.
+        if self.item == Some(Item::Message) {
+            self.begin_block();
+        } else if self.item == Some(Item::Comment) {
+            self.comment.clear();
         }
+        self.item = None;
     }
 
-    #[inline]
+    #[inline(always)]
     fn begin_block(&mut self) {
         self.data.clear();
         self.event_type.clear();
@@ -220,11 +230,11 @@ impl<S: Scan> Parser<S> {
     }
 
     /// The line ends at `end`, where a CR or an LF is.
-    #[inline]
-    fn end_line(&mut self, end: usize) -> Option<Item> {
+    #[inline(always)]
+    fn end_line(&mut self, end: usize, cr: bool) -> Option<Item> {
         let mut start = self.line;
         self.line = end + 1;
-        if self.buffer.bytes[end] == b'\r' {
+        if cr {
             self.skip_lf = true;
             self.skip_lf();
         }
@@ -237,8 +247,7 @@ impl<S: Scan> Parser<S> {
                 Mode::First | Mode::Kept => {}
                 Mode::Dropped => return None,
                 Mode::Number => {
-                    self.number.add(&self.buffer.bytes[start..end]);
-                    self.end_number();
+                    self.end_number(start, end);
                     return None;
                 }
             }
@@ -254,22 +263,23 @@ impl<S: Scan> Parser<S> {
             Field::Id => self.end_id(start, end, high),
             Field::Comment => self.end_comment(start, end, high),
             Field::Retry => {
-                self.number.add(&self.buffer.bytes[start..end]);
-                self.end_number();
+                self.end_number(start, end);
                 None
             }
             Field::Other | Field::Undecided => None,
         }
     }
 
-    fn end_number(&mut self) {
+    #[cold]
+    fn end_number(&mut self, start: usize, end: usize) {
+        self.number.add(&self.buffer.bytes[start..end]);
         if let Some(time) = std::mem::take(&mut self.number).duration() {
             self.retry = Some(time);
         }
     }
 
     /// Passes over the LF of a CRLF, as soon as it is there to be seen.
-    #[inline]
+    #[inline(always)]
     fn skip_lf(&mut self) {
         if self.skip_lf && self.line < self.buffer.filled {
             self.skip_lf = false;
@@ -279,11 +289,22 @@ impl<S: Scan> Parser<S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn end_data(&mut self, start: usize, end: usize, high: bool) -> Option<Item> {
         if self.oversized {
             return None;
         }
+        // Nearly all data is this: one line of ASCII.
+        if !high && !self.data.is_present() && end - start <= self.room {
+            self.room -= end - start;
+            self.data.lie(start, end);
+            return None;
+        }
+        self.end_other_data(start, end, high)
+    }
+
+    #[inline(never)]
+    fn end_other_data(&mut self, start: usize, end: usize, high: bool) -> Option<Item> {
         let value = &self.buffer.bytes[start..end];
         let valid = !high || utf8::is_valid(value);
         let len = if valid { value.len() } else { utf8::decoded_len(value) } + usize::from(self.data.is_present());
@@ -331,7 +352,7 @@ impl<S: Scan> Parser<S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn end_event(&mut self, start: usize, end: usize, high: bool) -> Option<Item> {
         if self.oversized {
             return None;
@@ -352,7 +373,7 @@ impl<S: Scan> Parser<S> {
         None
     }
 
-    #[inline]
+    #[inline(always)]
     fn end_id(&mut self, start: usize, end: usize, high: bool) -> Option<Item> {
         let value = &self.buffer.bytes[start..end];
         let valid = !high || utf8::is_valid(value);
@@ -378,6 +399,7 @@ impl<S: Scan> Parser<S> {
         item
     }
 
+    #[inline(never)]
     fn end_comment(&mut self, start: usize, end: usize, high: bool) -> Option<Item> {
         let value = &self.buffer.bytes[start..end];
         let valid = !high || utf8::is_valid(value);
@@ -394,7 +416,7 @@ impl<S: Scan> Parser<S> {
     }
 
     /// A blank line.
-    #[inline]
+    #[inline(always)]
     fn end_block(&mut self) -> Option<Item> {
         if self.id.is_present() {
             let kept = self.last_event_id.try_set(self.id.bytes(&self.buffer.bytes));
@@ -425,7 +447,7 @@ impl<S: Scan> Parser<S> {
     }
 
     /// All bytes have been scanned: is there anything to be done about the unfinished line?
-    #[inline]
+    #[inline(always)]
     fn look_at_beginning(&mut self) -> Option<Item> {
         let len = self.buffer.filled.saturating_sub(self.line);
         if self.mode == Mode::Kept && (len < self.alarm || (len <= SHORT && self.room >= 3 * SHORT)) {

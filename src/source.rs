@@ -13,7 +13,7 @@ use crate::backoff::{self, Backoff};
 use crate::config::Config;
 use crate::control::{Answer, Control, Wanted, Window};
 use crate::error::{ErrorKind, Failure};
-use crate::event::{Event, Kind, State};
+use crate::event::{Details, Event, Kind, State};
 use crate::parser::{Item, Parser, ReadBuffer};
 use crate::policy::{self, Verdict};
 use crate::text::TextBuf;
@@ -29,8 +29,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A longer last event ID is kept and shown, but not sent: servers refuse heads of this size.
 const LONGEST_ID_SENT: usize = 8 * 1024;
 
-/// What comes next.
+/// What comes next. Its tag is a byte of its own, which is looked at once an event.
 #[derive(Debug)]
+#[repr(u8)]
 pub(crate) enum Step {
     /// An event: see `Source::event`.
     Event,
@@ -118,7 +119,7 @@ impl Source {
     }
 
     /// What comes next. Ends the loan of the last event.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn step(&mut self) -> Step {
         if !self.window && self.control.epoch() == self.epoch && !self.control.id_is_set() {
             if let Phase::Open = self.phase {
@@ -158,7 +159,7 @@ impl Source {
             Phase::Open => self.parse(),
             Phase::Doomed => {
                 let reason = std::mem::replace(&mut self.current.reason, TextBuf::empty());
-                self.phase = Phase::Closing(self.current.error, reason);
+                self.phase = Phase::Closing(self.current.details.error, reason);
                 self.close_now()
             }
             Phase::Closing(..) => self.close_now(),
@@ -178,37 +179,40 @@ impl Source {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn parse(&mut self) -> Step {
         let item = self.parser.next();
         if let Some(first) = self.parser.take_retry() {
             self.backoff.set_first(first);
         }
-        let kind = match item {
-            Some(Item::Message) => {
-                if self.unproven {
-                    self.unproven = false;
-                    self.backoff.reset();
-                }
-                Kind::Message
+        if item == Some(Item::Message) {
+            if self.unproven {
+                self.unproven = false;
+                self.backoff.reset();
             }
-            Some(Item::Comment) => Kind::Comment,
-            Some(Item::TooLarge) => return self.too_large(),
-            None => return Step::Work(self.epoch, Work::Read),
-        };
-        self.current.kind = kind;
-        self.current.head = None;
-        Step::Event
+            self.current.kind = Kind::Message;
+            return Step::Event;
+        }
+        match item {
+            Some(Item::TooLarge) => self.too_large(),
+            Some(_) => {
+                self.current.kind = Kind::Comment;
+                Step::Event
+            }
+            None => Step::Work(self.epoch, Work::Read),
+        }
     }
 
     /// The event that `step` announced. On loan until the next step.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn event(&self) -> Event<'_> {
         self.current.event(&self.parser, &self.url)
     }
 
     /// The buffer to read into, for `Work::Read`.
     pub(crate) fn lend(&mut self) -> ReadBuffer {
+        // OPEN has been seen, and what the response's head takes may be much.
+        self.current.details.head = None;
         self.parser.lend()
     }
 
@@ -307,8 +311,8 @@ impl Source {
         self.immediate = false;
         self.phase = Phase::Open;
         log::info!("{:?}: open", self.url);
-        let open = Current { status: self.status, head: Some(opened.head), ..Current::new(Kind::Open, State::Open) };
-        self.hand_out(open, Window::Shut)
+        let details = Details { head: Some(opened.head), ..Details::new(State::Open, self.status) };
+        self.hand_out(Current::with(Kind::Open, "", details), Window::Shut)
     }
 
     fn refused(&mut self, refusal: Refusal) -> Step {
@@ -320,14 +324,13 @@ impl Source {
             .as_ref()
             .and_then(|head| head.get(b"retry-after"))
             .and_then(|value| backoff::retry_after(value.as_str(), self.config.clock.calendar()));
-        let error = Current {
+        let details = Details {
             error: failure.kind,
-            status: refusal.status,
-            reason: TextBuf::from(&*failure.message),
             head: refusal.head,
             body: refusal.body,
-            ..Current::new(Kind::Error, State::Connecting)
+            ..Details::new(State::Connecting, refusal.status)
         };
+        let error = Current::with(Kind::Error, &failure.message, details);
         let verdict = policy::refused(&self.config, failure.kind, refusal.status, refusal.wrote);
         self.judge(verdict, error, retry_after)
     }
@@ -340,12 +343,8 @@ impl Source {
         self.parser.reset();
         let verdict = policy::ended(&self.config, ended.failure.is_none());
         let failure = ended.failure.unwrap_or_else(|| Failure::new(ErrorKind::Ended, "the server ended the stream"));
-        let error = Current {
-            error: failure.kind,
-            status: self.status,
-            reason: TextBuf::from(&*failure.message),
-            ..Current::new(Kind::Error, State::Connecting)
-        };
+        let details = Details { error: failure.kind, ..Details::new(State::Connecting, self.status) };
+        let error = Current::with(Kind::Error, &failure.message, details);
         self.judge(verdict, error, None)
     }
 
@@ -363,13 +362,13 @@ impl Source {
                 let wait = self.backoff.next(retry_after, self.config.clock.random());
                 self.wait = Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
                 self.wait_from = self.config.clock.now();
-                error.retry_ms = i64::try_from(self.wait.as_millis()).unwrap_or(i64::MAX);
+                error.details.retry_ms = i64::try_from(self.wait.as_millis()).unwrap_or(i64::MAX);
                 self.phase = Phase::Waiting(Some(self.wait_from + self.wait));
                 log::info!("{:?}: {:?}; next attempt in {:?}", self.url, error.reason, self.wait);
                 self.hand_out(error, Window::Error)
             }
             _ => {
-                error.state = State::Closed;
+                error.details.state = State::Closed;
                 self.wait_from = self.config.clock.now();
                 self.phase = Phase::Doomed;
                 log::warn!("{:?}: {:?}; giving up", self.url, error.reason);
@@ -381,15 +380,9 @@ impl Source {
     /// ERROR about one event; the connection stays.
     fn too_large(&mut self) -> Step {
         let limit = self.config.max_event_size;
-        let error = Current {
-            error: ErrorKind::EventTooLarge,
-            status: self.status,
-            reason: TextBuf::from(&*format!(
-                "an event is larger than {limit} bytes, or than memory allows; it is skipped"
-            )),
-            ..Current::new(Kind::Error, State::Open)
-        };
-        self.hand_out(error, Window::Shut)
+        let reason = format!("an event is larger than {limit} bytes, or than memory allows; it is skipped");
+        let details = Details { error: ErrorKind::EventTooLarge, ..Details::new(State::Open, self.status) };
+        self.hand_out(Current::with(Kind::Error, &reason, details), Window::Shut)
     }
 
     fn close_now(&mut self) -> Step {
@@ -400,12 +393,13 @@ impl Source {
             return Step::Closed;
         };
         self.parser.reset();
-        self.current = Current { error, status: self.status, reason, ..Current::new(Kind::Close, State::Closed) };
+        let details = Details { error, ..Details::new(State::Closed, self.status) };
+        self.current = Current { reason, ..Current::with(Kind::Close, "", details) };
         Step::Event
     }
 
     fn hand_out(&mut self, event: Current, window: Window) -> Step {
-        if !self.control.hand_out(self.epoch, event.state, window, matches!(self.phase, Phase::Doomed)) {
+        if !self.control.hand_out(self.epoch, event.details.state, window, matches!(self.phase, Phase::Doomed)) {
             return self.step_slowly();
         }
         self.window = window != Window::Shut;

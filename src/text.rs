@@ -12,7 +12,15 @@ impl<'a> Text<'a> {
     /// No characters.
     pub const EMPTY: Text<'static> = Text { with_nul: b"\0" };
 
+    /// How many bytes, the NUL not counted.
+    #[cfg(feature = "capi")]
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.with_nul.len() - 1
+    }
+
     /// `with_nul` ends in the NUL that is not counted; what stands before it has been checked to be UTF-8.
+    #[inline]
     pub(crate) fn from_bytes_with_nul(with_nul: &'a [u8]) -> Text<'a> {
         debug_assert_eq!(with_nul.last(), Some(&0));
         debug_assert!(str::from_utf8(with_nul).is_ok());
@@ -26,6 +34,7 @@ impl<'a> Text<'a> {
     }
 
     /// The text's bytes, without the NUL behind them.
+    #[inline]
     pub fn as_bytes(&self) -> &'a [u8] {
         &self.with_nul[..self.with_nul.len() - 1]
     }
@@ -37,6 +46,7 @@ impl<'a> Text<'a> {
 
     /// The text with the NUL behind it.
     #[cfg(any(feature = "capi", test))]
+    #[inline]
     pub(crate) fn as_bytes_with_nul(&self) -> &'a [u8] {
         self.with_nul
     }
@@ -64,6 +74,7 @@ impl TextBuf {
         TextBuf::from(&*String::from_utf8_lossy(text))
     }
 
+    #[inline]
     pub(crate) fn as_text(&self) -> Text<'_> {
         if self.with_nul.is_empty() { Text::EMPTY } else { Text { with_nul: &self.with_nul } }
     }
@@ -83,7 +94,12 @@ impl TextBuf {
     /// Like `set`, but without memory it leaves the text as it is.
     #[inline]
     pub(crate) fn try_set(&mut self, text: &[u8]) -> Result<(), std::collections::TryReserveError> {
-        debug_assert!(str::from_utf8(text).is_ok());
+        if self.with_nul.len() == text.len() + 1 {
+            // As most IDs are as long as the one before.
+            debug_assert!(str::from_utf8(text).is_ok());
+            self.with_nul[..text.len()].copy_from_slice(text);
+            return Ok(());
+        }
         self.with_nul.try_reserve_exact((text.len() + 1).saturating_sub(self.with_nul.len()))?;
         self.set(text);
         Ok(())

@@ -25,10 +25,11 @@ impl<T> Owned<T> {
         Owned(Some(inner))
     }
 
-    /// Calls into it. A panic of the caller's code stays there.
+    /// Calls into it, inside of `in_callback`. A panic of the caller's code stays there.
+    #[inline(always)]
     pub(super) fn call(&mut self, call: impl FnOnce(&mut T)) {
         if let Some(inner) = &mut self.0 {
-            in_callback(|| catch(|| call(inner)));
+            catch(|| call(inner));
         }
     }
 }
@@ -40,9 +41,14 @@ impl<T> Drop for Owned<T> {
     }
 }
 
+#[inline(always)]
 fn catch(call: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(call)).is_err() {
+    #[cold]
+    fn report() {
         log::error!("a callback panicked; the stream goes on");
+    }
+    if catch_unwind(AssertUnwindSafe(call)).is_err() {
+        report();
     }
 }
 
@@ -56,7 +62,7 @@ impl Registration {
         Registration { kind, event_type: event_type.map(Box::from), callback: Owned::new(callback) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn wants(&self, event: &Event<'_>) -> bool {
         self.kind.is_none_or(|kind| kind == event.kind)
             && self.event_type.as_ref().is_none_or(|wanted| wanted.as_bytes() == event.event_type.as_bytes())
@@ -80,25 +86,27 @@ pub(super) fn deliver(handle: &Handle, mut registrations: Vec<Registration>) {
 }
 
 /// Hands out every event that there is, up to the next work; None after CLOSE. A function of its own, so that its frame
-/// does not lie under the work's.
+/// does not lie under the work's. All of it counts as a callback, which is cheaper than to count each event.
 #[inline(never)]
 fn hand_out(machine: &mut Source, handle: &Handle, registrations: &mut [Registration]) -> Option<(u64, Work)> {
-    loop {
-        match machine.step() {
-            Step::Event => {
-                let event = machine.event();
-                for registration in &mut *registrations {
-                    // After close nothing but CLOSE follows, the remaining callbacks of the same event included.
-                    if handle.control.is_closed() && event.kind != Kind::Close {
-                        break;
-                    }
-                    if registration.wants(&event) {
-                        registration.callback.call(|callback| callback(&event));
+    in_callback(|| {
+        loop {
+            match machine.step() {
+                Step::Event => {
+                    let event = machine.event();
+                    for registration in &mut *registrations {
+                        // After close nothing but CLOSE follows, the remaining callbacks of the same event included.
+                        if handle.control.is_closed() && event.kind != Kind::Close {
+                            break;
+                        }
+                        if registration.wants(&event) {
+                            registration.callback.call(|callback| callback(&event));
+                        }
                     }
                 }
+                Step::Work(epoch, work) => return Some((epoch, work)),
+                Step::Closed => return None,
             }
-            Step::Work(epoch, work) => return Some((epoch, work)),
-            Step::Closed => return None,
         }
-    }
+    })
 }

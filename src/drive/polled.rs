@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 
 use super::callbacks::Owned;
-use super::{job, machine_and_worker};
+use super::{in_callback, job, machine_and_worker};
 use crate::control::Control;
 use crate::error::CallError;
 use crate::event::{Event, Kind};
@@ -181,7 +181,7 @@ impl Bell {
         // The lock is not held while the caller's code runs.
         if self.take() {
             WAKING.with(|waking| waking.set(Arc::as_ptr(&self.control)));
-            wake.call(|wake| wake());
+            in_callback(|| wake.call(|wake| wake()));
             WAKING.with(|waking| waking.set(std::ptr::null()));
         }
     }

@@ -31,19 +31,24 @@ impl Piece {
         self.copy.capacity()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn clear(&mut self) {
         if self.place == Place::Copy {
-            self.copy.clear();
-            if self.copy.capacity() > KEPT {
-                self.copy = Vec::new();
-            }
+            self.forget_copy();
         }
         self.place = Place::Absent;
     }
 
+    #[cold]
+    fn forget_copy(&mut self) {
+        self.copy.clear();
+        if self.copy.capacity() > KEPT {
+            self.copy = Vec::new();
+        }
+    }
+
     /// The text lies in the buffer from `start` to `end`; what it was before is forgotten.
-    #[inline]
+    #[inline(always)]
     pub(super) fn lie(&mut self, start: usize, end: usize) {
         if self.place == Place::Copy {
             self.clear();
@@ -52,17 +57,17 @@ impl Piece {
         (self.start, self.end) = (start, end);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_present(&self) -> bool {
         self.place != Place::Absent
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn in_buffer(&self) -> bool {
         self.place == Place::Buffer
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn len(&self) -> usize {
         match self.place {
             Place::Absent => 0,
@@ -100,7 +105,7 @@ impl Piece {
     }
 
     /// Puts the NUL behind the text, in the buffer over the line end that was consumed with it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn finish(&mut self, buffer: &mut [u8]) {
         match self.place {
             Place::Absent => {}
@@ -110,17 +115,17 @@ impl Piece {
     }
 
     /// The finished text.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text<'a>(&'a self, buffer: &'a [u8]) -> Text<'a> {
         match self.place {
             Place::Absent => Text::EMPTY,
-            Place::Buffer => Text::from_bytes_with_nul(&buffer[self.start..=self.end]),
+            Place::Buffer => Text::from_bytes_with_nul(&buffer[self.start..self.end + 1]),
             Place::Copy => Text::from_bytes_with_nul(&self.copy),
         }
     }
 
     /// The text, not finished.
-    #[inline]
+    #[inline(always)]
     pub(super) fn bytes<'a>(&'a self, buffer: &'a [u8]) -> &'a [u8] {
         match self.place {
             Place::Absent => &[],

@@ -1,4 +1,4 @@
-//! Where lines end, 64 bytes at a glance; one instruction set a file, each checked against the portable one.
+//! Where lines may end, 64 bytes at a glance; one instruction set a file, each checked against the portable one.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -19,10 +19,14 @@ pub(crate) use sse2::Sse2 as Native;
 /// Bytes looked at together. Whoever scans keeps this many readable bytes behind the last one that counts.
 pub(crate) const BLOCK: usize = 64;
 
+/// CR, the largest byte that ends a line. What is no larger is marked, LF and CR among it: one comparison finds them, and
+/// the others (tabs, the rarer control characters) are told from them by whoever looks at the byte.
+pub(crate) const LARGEST_END: u8 = b'\r';
+
 /// What 64 bytes hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// Bit i: byte i is a CR or an LF.
+    /// Bit i: byte i is at most `LARGEST_END`.
     pub(crate) ends: u64,
     /// Some byte is not ASCII.
     pub(crate) high: bool,
@@ -35,9 +39,9 @@ pub(crate) trait Scan {
 
 /// What `seek` found.
 pub(crate) struct Found {
-    /// The block where line ends were found, or the last one looked at.
+    /// The block where line ends may be, or the last one looked at.
     pub(crate) base: usize,
-    /// Its line ends: bit i is the byte at `base + i`.
+    /// Them: bit i is the byte at `base + i`.
     pub(crate) ends: u64,
     /// Where to go on looking.
     pub(crate) next: usize,
@@ -46,27 +50,29 @@ pub(crate) struct Found {
     pub(crate) last_high: bool,
 }
 
-/// Looks at `bytes[from..to]`, `from < to`, until a block has line ends. Reads up to `BLOCK` bytes past `to`, which count for nothing.
+/// Looks at `bytes[from..to]` until a block may have line ends. Reads up to `BLOCK` bytes past `to`, which count for nothing.
 #[inline(always)]
 pub(crate) fn seek<S: Scan>(bytes: &[u8], from: usize, to: usize) -> Found {
-    let mut found = Found { base: from, ends: 0, next: from, high: false, last_high: false };
-    while found.next < to {
-        found.base = found.next;
-        let Some(block) = bytes[found.base..].first_chunk::<BLOCK>() else { unreachable!("no room behind the bytes") };
-        let Block { mut ends, high } = S::block(block);
-        let left = to - found.base;
-        if left < BLOCK {
-            ends &= (1 << left) - 1;
-        }
-        found.next = if left < BLOCK { to } else { found.base + BLOCK };
-        found.high |= high;
-        found.last_high = high;
+    let (mut base, mut all_high) = (from, false);
+    for block in bytes[from..to].chunks_exact(BLOCK) {
+        let Block { ends, high } = look::<S>(block);
+        all_high |= high;
         if ends != 0 {
-            found.ends = ends;
-            break;
+            return Found { base, ends, next: base + BLOCK, high: all_high, last_high: high };
         }
+        base += BLOCK;
     }
-    found
+    let Block { ends, high } = look::<S>(&bytes[base..]);
+    let ends = ends & ((1 << (to - base)) - 1);
+    Found { base, ends, next: to, high: all_high | high, last_high: high }
+}
+
+#[inline(always)]
+fn look<S: Scan>(bytes: &[u8]) -> Block {
+    match bytes.first_chunk::<BLOCK>() {
+        Some(block) => S::block(block),
+        None => unreachable!("no room behind the bytes"),
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +82,7 @@ mod tests {
     fn naive(bytes: &[u8; BLOCK]) -> Block {
         let mut block = Block::default();
         for (i, &byte) in bytes.iter().enumerate() {
-            block.ends |= u64::from(byte == b'\n' || byte == b'\r') << i;
+            block.ends |= u64::from(byte <= LARGEST_END) << i;
             block.high |= byte >= 0x80;
         }
         block
@@ -121,5 +127,12 @@ mod tests {
         assert_eq!((found.base, found.ends, found.next), (195, 1 << 5, 230));
         let found = seek::<Portable>(&bytes, 3, 200);
         assert_eq!((found.base, found.ends, found.next), (195, 0, 200));
+        // Whole blocks, and nothing behind them.
+        let found = seek::<Native>(&bytes, 8, 200);
+        assert_eq!((found.base, found.ends, found.next), (200, 0, 200));
+        let found = seek::<Native>(&bytes, 137, 201);
+        assert_eq!((found.base, found.ends, found.next), (137, 1 << 63, 201));
+        let found = seek::<Native>(&bytes, 5, 5);
+        assert_eq!((found.base, found.ends, found.next), (5, 0, 5));
     }
 }

@@ -1,7 +1,7 @@
 //! The scan with NEON, which every 64-bit ARM has.
 #![allow(unsafe_code)]
 
-use super::{BLOCK, Block, Scan};
+use super::{BLOCK, Block, LARGEST_END, Scan};
 use std::arch::aarch64::*;
 
 pub(crate) struct Neon;
@@ -14,8 +14,8 @@ impl Scan for Neon {
         // SAFETY: the loads cover exactly the 64 bytes borrowed and the 16 of BITS; NEON is part of AArch64.
         unsafe {
             let v = [vld1q_u8(from), vld1q_u8(from.add(16)), vld1q_u8(from.add(32)), vld1q_u8(from.add(48))];
-            let (lf, cr, bits) = (vdupq_n_u8(b'\n'), vdupq_n_u8(b'\r'), vld1q_u8(BITS.as_ptr()));
-            let end = v.map(|v| vandq_u8(vorrq_u8(vceqq_u8(v, lf), vceqq_u8(v, cr)), bits));
+            let (largest, bits) = (vdupq_n_u8(LARGEST_END), vld1q_u8(BITS.as_ptr()));
+            let end = v.map(|v| vandq_u8(vcleq_u8(v, largest), bits));
             let high = vmaxvq_u8(vorrq_u8(vorrq_u8(v[0], v[1]), vorrq_u8(v[2], v[3]))) >= 0x80;
             // Adding neighbours three times leaves one byte for each eight: the 64 bits in order.
             let sum = vpaddq_u8(vpaddq_u8(end[0], end[1]), vpaddq_u8(end[2], end[3]));

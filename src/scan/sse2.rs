@@ -1,7 +1,7 @@
 //! The scan with SSE2, which every x86-64 has.
 #![allow(unsafe_code)]
 
-use super::{BLOCK, Block, Scan};
+use super::{BLOCK, Block, LARGEST_END, Scan};
 use std::arch::x86_64::*;
 
 pub(crate) struct Sse2;
@@ -18,8 +18,8 @@ impl Scan for Sse2 {
                 _mm_loadu_si128(from.add(2)),
                 _mm_loadu_si128(from.add(3)),
             ];
-            let (lf, cr) = (_mm_set1_epi8(b'\n' as i8), _mm_set1_epi8(b'\r' as i8));
-            let end = v.map(|v| _mm_or_si128(_mm_cmpeq_epi8(v, lf), _mm_cmpeq_epi8(v, cr)));
+            let largest = _mm_set1_epi8(LARGEST_END as i8);
+            let end = v.map(|v| _mm_cmpeq_epi8(_mm_min_epu8(v, largest), v));
             let high = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(v[0], v[1]), _mm_or_si128(v[2], v[3])));
             let any = _mm_or_si128(_mm_or_si128(end[0], end[1]), _mm_or_si128(end[2], end[3]));
             if _mm_movemask_epi8(any) == 0 {

@@ -64,6 +64,8 @@ pub(crate) struct Parser<S = Native> {
     /// Whether that block, and the line so far, may hold bytes that are not ASCII.
     block_high: bool,
     line_high: bool,
+    /// A NUL was passed since an ID was last looked through for one.
+    nul: bool,
 
     /// Where the current line starts.
     line: usize,
@@ -112,6 +114,7 @@ impl<S: Scan> Parser<S> {
             ends: 0,
             block_high: false,
             line_high: false,
+            nul: false,
             line: 0,
             mode: Mode::First,
             skip_lf: false,
@@ -155,8 +158,12 @@ impl<S: Scan> Parser<S> {
             let end = self.base + self.ends.trailing_zeros() as usize;
             self.ends &= self.ends - 1;
             let byte = self.buffer.bytes[end];
+            if byte != b'\n' && byte != b'\r' {
+                self.nul |= byte == 0;
+                continue;
+            }
             // Only the LF of a CRLF lies before the line.
-            if end >= self.line && (byte == b'\n' || byte == b'\r') {
+            if end >= self.line {
                 self.item = self.end_line(end, byte == b'\r');
                 if self.item.is_some() {
                     return self.item;
@@ -385,7 +392,7 @@ impl<S: Scan> Parser<S> {
         }
         let value = &self.buffer.bytes[start..end];
         // The ID of a block that is too large is kept if it alone is not.
-        if (self.oversized && len > self.max) || value.contains(&0) {
+        if (self.oversized && len > self.max) || (std::mem::take(&mut self.nul) && value.contains(&0)) {
             return item;
         }
         if !self.oversized {

@@ -185,17 +185,22 @@ impl Source {
         if let Some(first) = self.parser.take_retry() {
             self.backoff.set_first(first);
         }
-        if item == Some(Item::Message) {
-            if self.unproven {
-                self.unproven = false;
-                self.backoff.reset();
-            }
-            self.current.kind = Kind::Message;
-            return Step::Event;
+        if item != Some(Item::Message) {
+            return self.parsed_other(item);
         }
+        if self.unproven {
+            self.unproven = false;
+            self.backoff.reset();
+        }
+        self.current.kind = Kind::Message;
+        Step::Event
+    }
+
+    #[inline(never)]
+    fn parsed_other(&mut self, item: Option<Item>) -> Step {
         match item {
             Some(Item::TooLarge) => self.too_large(),
-            Some(_) => {
+            Some(Item::Comment | Item::Message) => {
                 self.current.kind = Kind::Comment;
                 Step::Event
             }

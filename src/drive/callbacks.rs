@@ -95,13 +95,14 @@ fn hand_out(machine: &mut Source, handle: &Handle, registrations: &mut [Registra
                 Step::Event => {
                     let event = machine.event();
                     for registration in &mut *registrations {
+                        if !registration.wants(&event) {
+                            continue;
+                        }
                         // After close nothing but CLOSE follows, the remaining callbacks of the same event included.
                         if handle.control.is_closed() && event.kind != Kind::Close {
                             break;
                         }
-                        if registration.wants(&event) {
-                            registration.callback.call(|callback| callback(&event));
-                        }
+                        registration.callback.call(|callback| callback(&event));
                     }
                 }
                 Step::Work(epoch, work) => return Some((epoch, work)),

@@ -245,7 +245,7 @@ fn socks5_refusals_are_told_in_words() {
     for (credentials, answer, message) in table {
         let server = Server::new(1, move |mut stream| {
             stream.write_all(answer).unwrap();
-            stream.shutdown(Shutdown::Write).unwrap();
+            let _ = stream.shutdown(Shutdown::Write); // the client may have had enough already
             let mut rest = Vec::new();
             let _ = stream.read_to_end(&mut rest);
             assert!(!rest.windows(4).any(|bytes| bytes == b"GET "));

@@ -26,26 +26,33 @@ impl Current {
     /// The event as its receiver sees it. Messages and comments lie in the parser.
     #[inline(always)]
     pub(super) fn event<'a>(&'a self, parser: &'a Parser, url: &'a TextBuf) -> Event<'a> {
-        let (kind, id, url) = (self.kind, parser.last_event_id().as_text(), url.as_text());
-        if kind == Kind::Message {
-            let (event_type, data) = (parser.event_type(), parser.data());
-            return Event { kind, event_type, data, id, url, details: Details::STREAM };
+        if self.kind != Kind::Message {
+            return self.other_event(parser, url);
         }
-        match kind {
-            Kind::Comment => {
-                let event_type = Text::literal("comment\0");
-                Event { kind, event_type, data: parser.data(), id, url, details: Details::STREAM }
-            }
-            kind => {
-                let event_type = match kind {
-                    Kind::Connect => Text::literal("connect\0"),
-                    Kind::Open => Text::literal("open\0"),
-                    Kind::Error => Text::literal("error\0"),
-                    _ => Text::literal("close\0"),
-                };
-                let id = if self.id_withheld { Text::EMPTY } else { id };
-                Event { kind, event_type, data: self.reason.as_text(), id, url, details: &self.details }
-            }
+        Event {
+            kind: Kind::Message,
+            event_type: parser.event_type(),
+            data: parser.data(),
+            id: parser.last_event_id().as_text(),
+            url: url.as_text(),
+            details: Details::STREAM,
         }
+    }
+
+    #[inline(never)]
+    fn other_event<'a>(&'a self, parser: &'a Parser, url: &'a TextBuf) -> Event<'a> {
+        let event_type = match self.kind {
+            Kind::Connect => Text::literal("connect\0"),
+            Kind::Open => Text::literal("open\0"),
+            Kind::Error => Text::literal("error\0"),
+            Kind::Close => Text::literal("close\0"),
+            _ => Text::literal("comment\0"),
+        };
+        let (data, details) = match self.kind {
+            Kind::Comment => (parser.data(), Details::STREAM),
+            _ => (self.reason.as_text(), &self.details),
+        };
+        let id = if self.id_withheld { Text::EMPTY } else { parser.last_event_id().as_text() };
+        Event { kind: self.kind, event_type, data, id, url: url.as_text(), details }
     }
 }

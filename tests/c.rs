@@ -64,7 +64,7 @@ fn compiler(watch: Watch, is_cpp: bool) -> Command {
     match watch {
         Watch::Memory => command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]),
         Watch::Threads => command.arg("-fsanitize=thread"),
-        Watch::Valgrind => &mut command,
+        Watch::Valgrind | Watch::Sdk => &mut command,
     };
     command.arg("-fno-omit-frame-pointer");
     command

@@ -28,6 +28,8 @@ class Stream {
       lastEventId: lastEventId ?? undefined,
       idleTimeout: readTimeoutMs ?? undefined,
       retry: { first: initialDelayMs ?? undefined },
+      // The tests expect of every method what they expect of GET.
+      reconnect: 'always',
     });
     this.listen('message');
     this.#source.addEventListener('comment', (event) => {

@@ -27,6 +27,7 @@ pub struct Connection {
     framing: Framing,
     gzip: Option<GzEncoder<Vec<u8>>>,
     over: bool,
+    again: bool,
 }
 
 /// Serves one accepted socket until it ends.
@@ -40,6 +41,7 @@ pub(crate) fn serve(shared: Arc<Shared>, wire: Arc<Wire>) {
         framing: Framing::UntilClose,
         gzip: None,
         over: false,
+        again: false,
     };
     let result = connection.converse();
     if let Err(e) = result {
@@ -74,8 +76,11 @@ impl Connection {
         if let Some(script) = opening {
             self.run(&script)?;
         }
-        if !self.over {
+        // A loop, so that a connection may carry any number of requests.
+        let mut again = true;
+        while again && !self.over {
             self.next_request()?;
+            again = std::mem::take(&mut self.again);
         }
         Ok(())
     }
@@ -254,7 +259,10 @@ impl Connection {
                 self.stall();
                 Ok(())
             }
-            Step::NextRequest => self.next_request(),
+            Step::NextRequest => {
+                self.again = true;
+                Ok(())
+            }
         }
     }
 

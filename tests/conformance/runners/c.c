@@ -115,7 +115,7 @@ int main(int argc, char **argv) {
       else if (!IS(driver, "next")) eventsource_on(source, EVENTSOURCE_KIND_ANY, NULL, hear, NULL, NULL);
       if (IS(driver, "start")) eventsource_start(source);
       else if (source != NULL) pthread_create(&thread, NULL, drive, (void *)driver);
-    } else {
+    } else if (IS(words[0], "end")) {
       if (source != NULL && !IS(driver, "start")) eventsource_close(source), pthread_join(thread, NULL);
       eventsource_free(source), eventsource_config_free(config);
       source = NULL, config = NULL, rule_count = 0, memset(counts, 0, sizeof counts);

@@ -100,6 +100,7 @@ fn main() {
                 Err(reason) => println!("{}", line(["refused", &reason])),
             },
             "do" => act(&source.as_ref().map(EventSource::handle).expect("a source"), &words[1..]),
+            "type" => {} // every type is heard
             _ => {
                 source.take().map(EventSource::free);
                 println!("ended");

@@ -12,6 +12,9 @@ use crate::surfaces::Surface;
 /// Only a hang reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The error of a runner that is waited for in vain.
+pub const SILENCE: &str = "the runner says nothing";
+
 /// The process; killed when it is dropped.
 pub struct Runner {
     child: Child,
@@ -41,7 +44,7 @@ impl Runner {
 
     /// Its next words.
     pub fn hear(&mut self) -> Result<Vec<String>, String> {
-        self.lines.recv_timeout(PATIENCE).map(|line| words(&line)).map_err(|_| "the runner says nothing".into())
+        self.lines.recv_timeout(PATIENCE).map(|line| words(&line)).map_err(|_| SILENCE.into())
     }
 
     /// Words that it has said already.

@@ -285,6 +285,9 @@ fn play(
     for rule in json["on"].as_array().into_iter().flatten() {
         say(runner, "on", rule)?;
     }
+    for kind in json["log"].as_array().into_iter().flatten().filter_map(|item| item["type"].as_str()) {
+        runner.say(&["type", kind])?; // for those that see no type they did not ask for
+    }
     runner.say(&["start"])?;
     let instead = &json["instead"][surface.name];
     let mut log = if instead.is_array() { instead } else { &json["log"] }.as_array().cloned().unwrap_or_default();

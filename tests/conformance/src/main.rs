@@ -23,11 +23,13 @@ use runner::Runner;
 use scenario::{Outcome, Servers};
 use surfaces::Surface;
 
-/// Passed and run by suite, and how many cases need what the surface has not.
-fn run(surface: &Surface, cases: &[Case]) -> Result<(Counts, usize), String> {
+/// How a surface fared: passed and run by suite, how many cases need what it has not, and those that failed.
+type Fared = (Counts, usize, Vec<String>);
+
+fn run(surface: &Surface, cases: &[Case]) -> Result<Fared, String> {
     let control = Control::start(None, || {});
     let servers = Servers::new(&control.url())?;
-    let mut runner = None;
+    let (mut runner, mut failures) = (None, Vec::new());
     let (mut counts, mut lacking, mut silences) = (Counts::new(), 0, 0);
     for case in cases {
         let count = counts.entry(case.suite.clone()).or_default();
@@ -54,6 +56,7 @@ fn run(surface: &Surface, cases: &[Case]) -> Result<(Counts, usize), String> {
             }
             Outcome::Failed(why) => {
                 silences += usize::from(why == runner::SILENCE && !surface.peer);
+                failures.push(format!("{}: {}: {}", surface.name, case.suite, case.name));
                 println!("{}: {}: {}: {why}", surface.name, case.suite, case.name);
                 continue; // with a new runner
             }
@@ -63,7 +66,7 @@ fn run(surface: &Surface, cases: &[Case]) -> Result<(Counts, usize), String> {
     drop(runner);
     // Scripts that a client has left in the middle are no mistake of the test's here.
     control.end();
-    Ok((counts, lacking))
+    Ok((counts, lacking, failures))
 }
 
 /// What our driver of the contract tests says of a service: "c: 23 of 23".
@@ -127,7 +130,7 @@ fn options() -> Result<Options, String> {
     Ok(options)
 }
 
-fn measure(options: &Options) -> Result<Results, String> {
+fn measure(options: &Options) -> Result<(Results, Vec<String>), String> {
     let mut surfaces = if options.peers { surfaces::peers() } else { surfaces::ours() };
     surfaces.retain(|s| options.names.is_empty() || options.names.iter().any(|name| s.name.starts_with(name.as_str())));
     if surfaces.is_empty() {
@@ -150,7 +153,7 @@ fn measure(options: &Options) -> Result<Results, String> {
             scope.spawn(|| {
                 while let Some((n, surface)) = todo.lock().ok().and_then(|mut all| all.next()) {
                     let mut result = run(surface, &cases);
-                    if let (Ok((counts, _)), Some(service), None) = (&mut result, surface.contract, &options.only) {
+                    if let (Ok((counts, ..)), Some(service), None) = (&mut result, surface.contract, &options.only) {
                         match contract(service) {
                             Ok(counted) => drop(counts.insert("contract".into(), counted)),
                             Err(e) => result = Err(e),
@@ -165,19 +168,20 @@ fn measure(options: &Options) -> Result<Results, String> {
     });
     let mut done = done.into_inner().map_err(|e| e.to_string())?;
     done.sort_by_key(|(n, _, _)| *n);
-    let mut all = Vec::new();
+    let (mut all, mut failed) = (Vec::new(), Vec::new());
     for (_, name, result) in done {
-        let (counts, lacking) = result.map_err(|e| format!("{name}: {e}"))?;
+        let (counts, lacking, failures) = result.map_err(|e| format!("{name}: {e}"))?;
+        failed.extend(failures);
         all.push((name.to_owned(), counts, lacking));
     }
     let versions = if options.peers { surfaces.iter().map(|s| s.name.to_owned()).collect() } else { versions() };
-    Ok(Results { versions, date: version(&["date", "+%Y-%m-%d"]), surfaces: all })
+    Ok((Results { versions, date: version(&["date", "+%Y-%m-%d"]), surfaces: all }, failed))
 }
 
 const HEADING: &str = "# Conformance\n\nPassed and run, by surface and suite. Made by `cargo run -p eventsource-conformance -- --accept`; \
 `tests/run conformance` does it\nagain and fails where anything is worse. What the suites are: [README.md](README.md).";
 const PEERS: &str = "# The same cases, with other clients\n\nOnly what the standard says; decisions and extensions of this library are left out. \
-Made by `tests/conformance/peers/run`.\nHow each client was used, and what its failures are: [README.md](README.md).";
+Made by `tests/conformance/peers/run`.\nWhich cases fail: [failures.txt](failures.txt). How each client was used: [README.md](README.md).";
 
 fn main() -> ExitCode {
     let options = match options() {
@@ -187,8 +191,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let results = match measure(&options) {
-        Ok(results) => results,
+    let (results, failed) = match measure(&options) {
+        Ok(measured) => measured,
         Err(message) => {
             println!("{message}");
             return ExitCode::FAILURE;
@@ -207,8 +211,11 @@ fn main() -> ExitCode {
         let page =
             format!("{heading}\n\n{}\n\n{}\n\n- {}\n", results.table(), results.date, results.versions.join("\n- "));
         let json = serde_json::to_string_pretty(&results.json()).unwrap_or_default() + "\n";
-        let written = std::fs::write(folder.join("RESULTS.md"), page)
-            .and_then(|()| std::fs::write(folder.join("results.json"), json));
+        let write = |name: &str, text: String| std::fs::write(folder.join(name), text);
+        let mut written = write("RESULTS.md", page).and_then(|()| write("results.json", json));
+        if options.peers {
+            written = written.and_then(|()| write("failures.txt", failed.join("\n") + "\n"));
+        }
         return if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let (worse, better) = results.compare(&Results::read(&before.unwrap_or_default()));

@@ -36,8 +36,8 @@ def prefab(folder: Path) -> None:
     """The module `eventsource` of the package `eventsource`: the header, and the static library of each ABI."""
     archive.write(folder / "prefab.json", json.dumps({"schema_version": 2, "name": "eventsource", "version": VERSION, "dependencies": []}) + "\n")
     module = folder / "modules" / "eventsource"
-    # -ldl and -lm are what every link on Android has; the unwinder is the NDK's clang's to add.
-    archive.write(module / "module.json", json.dumps({"export_libraries": ["-ldl", "-lm"], "android": {}, "library_name": "libeventsource"}) + "\n")
+    # The unwinder is the NDK's clang's to add.
+    archive.write(module / "module.json", json.dumps({"export_libraries": ["-ldl"], "android": {}, "library_name": "libeventsource"}) + "\n")
     archive.copy(HEADER, module / "include" / HEADER.name)
     for platform in PLATFORMS:
         if platform.abi and platform.here:

@@ -56,8 +56,10 @@ def android(platform: Platform, source: Path, out: Path, flags: list[str]) -> No
     clang = [llvm("clang"), f"--target={platform.clang}", "-fuse-ld=lld"]
     if platform.abi == "armeabi-v7a":
         flags = [*flags, "-meabi", "gnu"]  # memcpy is called by that name
-    libraries = [platform.static, unwinder(platform), *sorted(stubs(platform).glob("*.so")), "-Wl,--as-needed"]
-    run(*clang, "-shared", "-nostdlib", "-s", f"-Wl,-soname,{out.name}", "-o", out, *c_headers(MUSL[platform.target]), *flags, source, *libraries)
+    libraries = [platform.static, unwinder(platform), "-Wl,--as-needed", *sorted(stubs(platform).glob("*.so"))]
+    # API 21's loader knows the old hash table only.
+    options = ["-shared", "-nostdlib", "-s", "-Wl,--hash-style=both", f"-Wl,-soname,{out.name}", "-o", out]
+    run(*clang, *options, *c_headers(MUSL[platform.target]), *flags, source, PACKAGING / "android-note.s", *libraries)
 
 
 def apple(platform: Platform, source: Path, out: Path, flags: list[str], exports: Path, host_symbols: bool) -> None:

@@ -86,7 +86,7 @@ class XCFramework(ConsumerTest):
                 self.assertEqual(sorted(self.run_ok(llvm("llvm-lipo"), "-archs", library).split()), entry["SupportedArchitectures"])
                 # In one list: what the slice is, what its name says, what each object in it says.
                 load = self.run_ok(llvm("llvm-objdump"), "--macho", "--arch=all", "--private-headers", library)
-                platforms = set(re.findall(r"cmd (LC_VERSION_MIN_IPHONEOS|LC_VERSION_MIN_MACOSX)|LC_BUILD_VERSION\n.*\n platform (\w+)", load))
+                platforms = set(re.findall(r"cmd (LC_VERSION_MIN_IPHONEOS|LC_VERSION_MIN_MACOSX)|LC_BUILD_VERSION\n.*\n +platform (\w+)", load))
                 named = {"ios-arm64": "ios", "ios-arm64_x86_64-simulator": "iossimulator", "macos-arm64_x86_64": "macos"}[folder.name]
                 known = {"LC_VERSION_MIN_IPHONEOS": "ios", "LC_VERSION_MIN_MACOSX": "macos"}
                 self.assertEqual({known.get(old, new.lower()) for old, new in platforms}, {named})
@@ -148,6 +148,7 @@ class Aar(ConsumerTest):
                 dynamic = self.run_ok(llvm("llvm-readelf"), "-d", "-l", "-W", library)
                 needed = set(re.findall(r"NEEDED.*\[(.*)\]", dynamic))
                 self.assertLessEqual(needed, {"libc.so", "libdl.so", "libm.so", "liblog.so"})
+                self.assertRegex(dynamic, r"\(HASH\)")  # which API 21 reads
                 loads = re.findall(r"^ +LOAD .* (0x\w+)$", dynamic, re.M)
                 self.assertTrue(loads)
                 self.assertEqual({int(align, 16) % 16384 for align in loads}, {0})

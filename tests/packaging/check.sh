@@ -30,7 +30,16 @@ case $target in
     # ring's objects stay apart, see link.sh.
     global "$static" | grep -v '^ring_core_' | same "$static"
     ;;
-  *windows*) ;;
+  *windows*)
+    llvm-readobj --coff-exports "$linked" | sed -n 's/^ *Name: \(.*[^ ]\).*/\1/p' | sed '/\.dll$/d' | same "$linked"
+    global "$static" | same "$static"
+    # Every import, as `library name`.
+    llvm-readobj --coff-imports "$linked" |
+      awk '$1 == "Name:" { library = tolower($2) } $1 == "Symbol:" { print library, $2 }' | sort -u >"$work/imports.txt"
+    "$here/stubs.sh" --imports "$target" | sort -u >"$work/permitted-imports.txt"
+    unexpected=$(comm -23 "$work/imports.txt" "$work/permitted-imports.txt")
+    [ -z "$unexpected" ] || die "the DLL imports" $unexpected
+    ;;
   *)
     global -D "$linked" | same "$linked"
     global "$static" | same "$static"
@@ -43,10 +52,11 @@ case $target in
   # What every program has by itself: crt's, and glibc's static part, see glibc.c.
   *linux-gnu) printf '%s\n' __dso_handle stat64 fstat64 >>"$work/permitted.txt" ;;
 esac
+# The C library that a program brings on Windows is its compiler's: its names are many, and are not checked in the static library.
 # Weak references may stay without an answer.
 asked=$(llvm-nm --undefined-only "$static" | awk '$1 == "U" && $2 !~ /^_+Unwind_/ { print $2 }' | sort -u |
   grep -Fxv -f "$work/permitted.txt" || true)
-[ -z "$asked" ] || die "the static library asks for" $asked
+[ -z "$asked" ] || [[ $target = *windows* ]] || die "the static library asks for" $asked
 
 case $target in
   *android*)
@@ -63,6 +73,14 @@ case $target in
     ;;
 esac
 case $target in
+  *apple*)
+    # The oldest system, in the linked library and in each object.
+    oldest=$(sed 's/^[^0-9]*[0-9]*-apple-[a-z]*//; s/-.*//' <<<"$triple")
+    minimum() { llvm-readobj --macho-version-min "$@" | sed -n 's/^ *Version: *//p' | sort -uV | tail -1; }
+    [ "$(minimum "$linked")" = "$oldest" ] || die "it is made for $(minimum "$linked"), not $oldest"
+    [ "$(printf '%s\n' "$(minimum "$static")" "$oldest" | sort -V | tail -1)" = "$oldest" ] || die "an object is made for $(minimum "$static")"
+    echo "made for $oldest"
+    ;;
   *linux-gnu)
     newest=$(llvm-readelf --version-info "$linked" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1)
     [ "$(printf '%s\n' "$newest" GLIBC_2.17 | sort -V | tail -1)" = GLIBC_2.17 ] || die "it needs $newest"

@@ -45,10 +45,17 @@ if link "$checkout/target/packaging/$target/release/libeventsource.a" "$work/col
 else
   grep -iqE 'duplicate|multiple definition' "$work/collides.log" || { cat "$work/collides.log"; die "it failed for another reason"; }
 fi
-link "$sdk/lib/libeventsource.a" "$work/coexist"
+suffix=
+[[ $target != *windows* ]] || suffix=.exe
+link "$sdk/lib/libeventsource.a" "$work/coexist$suffix"
 case $target in
   x86_64-unknown-linux-*) "$work/coexist" ;;
   aarch64-unknown-linux-musl) qemu-aarch64-static "$work/coexist" ;;
   armv7-unknown-linux-musleabihf) qemu-arm-static "$work/coexist" ;;
+  *windows*)
+    wants /usr/bin/wine wine
+    wants /usr/lib/wine/wine64 wine64
+    install_packages
+    WINEPREFIX=$work/wine WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml=' timeout 300 wine "$work/coexist.exe" | tr -d '\r' | grep -x 'both work' ;;
   *) echo "linked, not run" ;;
 esac

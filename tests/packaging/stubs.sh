@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes empty libraries with the names that are permitted and no others, to link against: stubs.sh TARGET FOLDER
-# Or only tells the names: stubs.sh --names TARGET
+# Or only tells the names, or the libraries in lower case with them: stubs.sh --names TARGET, stubs.sh --imports TARGET
 #
 # So a link is the test that the library asks the platform for nothing unexpected, and nothing newer than the oldest system
 # that is supported. A line of permitted/*.txt is `library: names`, or `library VERSION: names` where symbols have versions.
@@ -8,8 +8,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/targets.sh"
 . "$here/toolchain.sh"
-only_names=
-[ "$1" != --names ] || { only_names=1; shift; }
+tell=
+case $1 in --names | --imports) tell=$1; shift ;; esac
 target=$1
 about "$target"
 list=$here/permitted/$permitted.txt
@@ -45,10 +45,10 @@ apple() {
     "$all" "$library" "$all" "$(names "$library" | awk '{ printf "%s%s", (NR > 1 ? ", " : ""), $2 }')" >"$file"
 }
 
-if [ -n "$only_names" ]; then
-  for library in $(libraries); do names "$library" | cut -d' ' -f2; done
-  exit
-fi
+case $tell in
+  --names) for library in $(libraries); do names "$library" | cut -d' ' -f2; done; exit ;;
+  --imports) for library in $(libraries); do names "$library" | sed "s/^-/${library,,}/"; done; exit ;;
+esac
 folder=$2
 rm -rf "$folder"
 mkdir -p "$folder"

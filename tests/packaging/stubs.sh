@@ -26,9 +26,10 @@ elf() {
   local library=$1 source=$folder/$1.s script=$folder/$1.map
   names "$library" | awk '{ printf ".globl %s\n.type %s, %%function\n%s:\n", $2, $2, $2 }' >"$source"
   names "$library" | awk '$1 != "-" { of[$1] = of[$1] " " $2 ";" } END { for (v in of) printf "%s { global:%s };\n", v, of[v] }' >"$script"
-  [ -s "$script" ] || echo '{ global: *; };' >"$script" # no versions, as on Android
   clang --target="$triple" -c "$source" -o "$folder/$library.o"
-  clang --target="$triple" -fuse-ld=lld -shared -nostdlib -Wl,-soname,"$library" -Wl,--version-script,"$script" \
+  local versions=()
+  [ ! -s "$script" ] || versions=(-Wl,--version-script,"$script")
+  clang --target="$triple" -fuse-ld=lld -shared -nostdlib -Wl,-soname,"$library" "${versions[@]}" \
     "$folder/$library.o" -o "$folder/$library"
   rm "$source" "$script" "$folder/$library.o"
 }

@@ -32,6 +32,11 @@ case $target in
     export SDKROOT=$work MACOSX_DEPLOYMENT_TARGET=11.0 IPHONEOS_DEPLOYMENT_TARGET=12.0
     [ "$target" != aarch64-apple-ios-sim ] || IPHONEOS_DEPLOYMENT_TARGET=14.0 ;;
 esac
+profile=()
+case $target in
+  # A phone's network is slower than any parser, and each app carries its own copy: there our own code is made small, too.
+  *android* | *apple-ios*) profile=(--config 'profile.release.package.libeventsource.opt-level="s"') ;;
+esac
 flags="--sysroot=$sysroot $(remap_flags "$checkout")"
 case $target in
   *musl*) flags+=" -Ctarget-feature=-crt-static" ;;
@@ -39,7 +44,7 @@ esac
 env_name=${target//-/_}
 export "CC_$env_name=clang" "AR_$env_name=llvm-ar" "CFLAGS_$env_name=$cflags"
 CARGO_TARGET_DIR=$checkout/target/packaging CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS=$flags \
-  "$CARGO" rustc --locked --release --lib --crate-type staticlib --target "$target" -- --print native-static-libs 2>&1 | tee "$work/cargo.log"
+  "$CARGO" rustc "${profile[@]}" --locked --release --lib --crate-type staticlib --target "$target" -- --print native-static-libs 2>&1 | tee "$work/cargo.log"
 # What a program that links the static library must link, too.
 sed -n 's/^note: native-static-libs: //p' "$work/cargo.log" | tail -1 >"$work/native-static-libs.txt"
 made=$checkout/target/packaging/$target/release/libeventsource.a

@@ -30,16 +30,11 @@ link() {
     armv7*musl*) need_zig && "$zig" cc -target arm-linux-musleabihf -static "${inputs[@]}" -lunwind ;;
     *musl*) need_zig && "$zig" cc -target "${target%%-*}-linux-musl" -static "${inputs[@]}" -lunwind ;;
     *windows*) need_zig && "$zig" cc -target x86_64-windows-gnu "${inputs[@]}" $windows_libraries -lunwind ;;
-    *android*) clang "--target=$triple" -fuse-ld=lld -nostdlib -shared "$work/wanted.o" "$library" "$work/libsecond.a" -o "$out" ;;
+    *android*) clang "--target=$triple" -fuse-ld=lld -nostdlib -shared -Wl,-u,eventsource_version,-u,second_run "$library" "$work/libsecond.a" -o "$out" ;;
     *apple*) clang "--target=$triple" -fuse-ld=lld -nostdlib -dynamiclib -undefined dynamic_lookup -isysroot "$work" \
       -Wl,-u,_eventsource_version,-u,_second_run "$library" "$work/libsecond.a" -o "$out" ;;
   esac
 }
-case $target in
-  *android*)
-    printf '.globl wanted\nwanted: .long eventsource_version - .\n.long second_run - .\n' >"$work/wanted.s"
-    clang "--target=$triple" -c "$work/wanted.s" -o "$work/wanted.o" ;;
-esac
 if link "$checkout/target/packaging/$target/release/libeventsource.a" "$work/collides" >"$work/collides.log" 2>&1; then
   echo "rustc's own archive would have been linked, too: this shows nothing on this target"
 else

@@ -44,7 +44,7 @@ esac
 env_name=${target//-/_}
 export "CC_$env_name=clang" "AR_$env_name=llvm-ar" "CFLAGS_$env_name=$cflags"
 CARGO_TARGET_DIR=$checkout/target/packaging CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS=$flags \
-  "$CARGO" rustc "${profile[@]}" --locked --release --lib --crate-type staticlib --target "$target" -- --print native-static-libs 2>&1 | tee "$work/cargo.log"
+  "$CARGO" rustc "${profile[@]}" --locked --release --lib --no-default-features --features capi --crate-type staticlib --target "$target" -- --print native-static-libs 2>&1 | tee "$work/cargo.log"
 # What a program that links the static library must link, too.
 sed -n 's/^note: native-static-libs: //p' "$work/cargo.log" | tail -1 >"$work/native-static-libs.txt"
 made=$checkout/target/packaging/$target/release/libeventsource.a

@@ -61,6 +61,9 @@ def assemble() -> list[str]:
     # Who installs it builds nothing.
     del manifest["scripts"]
     archive.write(stage / "package.json", json.dumps(manifest, indent=2) + "\n")
+    # npm packs files in an order of its own and with a time of its own, but with the modes that they have.
+    for path in archive.files(stage):
+        path.chmod(0o644)
     shutil.rmtree(DIST / "npm", ignore_errors=True)
     (DIST / "npm").mkdir(parents=True)
     run("npm", "pack", "--ignore-scripts", "--silent", "--pack-destination", DIST / "npm", cwd=stage)

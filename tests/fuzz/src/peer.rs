@@ -31,8 +31,10 @@ pub fn serve(bytes: &[u8]) -> String {
     URL.clone()
 }
 
-/// Pulls until CLOSE and checks the grammar on the way.
-pub fn follow(config: &Config) {
+/// Pulls until CLOSE and checks the grammar on the way; type, data and ID of each message.
+#[allow(dead_code)] // each target uses its part of this
+pub fn follow(config: &Config) -> Vec<[String; 3]> {
+    let mut messages = Vec::new();
     let mut source = EventSource::new(config).expect("a good config");
     let mut before = None;
     while let Ok(event) = source.next() {
@@ -48,8 +50,12 @@ pub fn follow(config: &Config) {
         assert!(allowed.contains(&before), "{kind:?} after {before:?}");
         assert_ne!(event.error(), ErrorKind::Internal, "{}", event.data());
         assert!(event.data().len() <= 8192 && event.body().len() <= 3 * 4096);
-        let _ = (event.event_type(), event.id(), event.url(), event.headers().count());
+        let _ = (event.url(), event.headers().count());
+        if kind == Kind::Message {
+            messages.push([event.event_type(), event.data(), event.id()].map(str::to_owned));
+        }
         before = Some(kind);
     }
     assert_eq!(before, Some(Kind::Close));
+    messages
 }

@@ -296,9 +296,11 @@ const char *eventsource_config_error(const eventsource_config *config, size_t *l
 // Accept, Cache-Control, Pragma and User-Agent replace the library's own. Last-Event-ID is
 // eventsource_config_set_last_event_id. Authorization and Cookie are secret always.
 // INVALID_HEADER: a name that is no HTTP token or longer than 256 bytes; a value with a control character (CR, LF, NUL)
-// or longer than 64 KiB; more than 128 headers; and Host, Content-Length, Transfer-Encoding, Connection, Keep-Alive,
-// Expect, Upgrade, TE, Trailer, Accept-Encoding, Proxy-*.
-eventsource_status eventsource_config_set_header(eventsource_config *config, const char *name, const char *value);
+// or longer than 64 KiB; an Authorization that is not ASCII; more than 128 headers; and Host, Content-Length,
+// Transfer-Encoding, Connection, Keep-Alive, Expect, Upgrade, TE, Trailer, Accept-Encoding, Proxy-*.
+eventsource_status eventsource_config_set_header(eventsource_config *config,
+                                                 const char *name,
+                                                 const char *value);
 
 // The same for a header that only the origin (scheme, host, port) of the config's URL may see: a redirect to another
 // leaves it out. A name once secret stays secret.

@@ -117,7 +117,7 @@ impl Config {
     ///
     /// # Errors
     /// `ConfigError::Header`: a name that is no token, a value with a control character other than tab, a
-    /// name over 256 bytes, a value over 64 KiB, more than 128 headers; Host, Content-Length,
+    /// name over 256 bytes, a value over 64 KiB, more than 128 headers; an Authorization that is not ASCII; Host, Content-Length,
     /// Transfer-Encoding, Connection, Keep-Alive, Expect, Upgrade, TE, Trailer, Accept-Encoding and Proxy-*.
     pub fn set_header(&mut self, name: &str, value: &str) -> Result<&mut Self, ConfigError> {
         self.put_header(name, value, false)

@@ -66,6 +66,10 @@ impl Headers {
     pub(crate) fn set(&mut self, name: &str, value: &str, secret: bool, origin: &Origin) -> Result<(), ConfigError> {
         check_name(name)?;
         let value = check_value(name, value)?;
+        if name.eq_ignore_ascii_case("Authorization") && !value.is_ascii() {
+            // No scheme has others, and ureq would refuse each attempt.
+            return Err(ConfigError::Header("the value of Authorization has to be ASCII".to_owned()));
+        }
         let lower = name.to_ascii_lowercase();
         let at = self.position(name);
         if at.is_none() && self.list.len() >= MAX_HEADERS {
@@ -229,6 +233,8 @@ mod tests {
             let why = set(&mut headers, "x", value, false).unwrap_err().to_string();
             assert_eq!(why, "the value of x holds a line end, NUL or other control character");
         }
+        let why = set(&mut headers, "authorization", "Bearer \u{fc}", false).unwrap_err().to_string();
+        assert_eq!(why, "the value of Authorization has to be ASCII");
         set(&mut headers, "!#$%&'*+-.^_`|~09azAZ", "a\tb", false).unwrap();
         set(&mut headers, &"n".repeat(256), &"v".repeat(65_536), false).unwrap();
         assert!(set(&mut headers, &"n".repeat(257), "", false).is_err());

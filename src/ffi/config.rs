@@ -85,8 +85,8 @@ pub unsafe extern "C" fn eventsource_config_error(config: *const eventsource_con
 /// Accept, Cache-Control, Pragma and User-Agent replace the library's own. Last-Event-ID is
 /// eventsource_config_set_last_event_id. Authorization and Cookie are secret always.
 /// INVALID_HEADER: a name that is no HTTP token or longer than 256 bytes; a value with a control character (CR, LF, NUL)
-/// or longer than 64 KiB; more than 128 headers; and Host, Content-Length, Transfer-Encoding, Connection, Keep-Alive,
-/// Expect, Upgrade, TE, Trailer, Accept-Encoding, Proxy-*.
+/// or longer than 64 KiB; an Authorization that is not ASCII; more than 128 headers; and Host, Content-Length,
+/// Transfer-Encoding, Connection, Keep-Alive, Expect, Upgrade, TE, Trailer, Accept-Encoding, Proxy-*.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eventsource_config_set_header(
     config: *mut eventsource_config,

@@ -54,20 +54,24 @@ shared_elf() {
 
 # ---- Mach-O ----
 
-# No tool here links Mach-O objects into one. So Rust's own object keeps only the exports global, and those of ring and the compiler's
-# helpers stay beside it: their names hold ring's version, or are weak, and a second library with the same ones shares them.
+# No tool here links Mach-O objects into one. So each object that is used keeps global what is exported and what another of them asks
+# for: functions of ring's C, whose names hold its version, and a few of the compiler's helpers, which are weak.
 static_macho() {
-  local out=$1 object
+  local out=$1 member
   sed 's/^/_/' "$exports" >"$work/exports"
   mkdir "$work/objects"
-  (cd "$work/objects" && llvm-ar x "$made")
-  for object in "$work"/objects/*.o; do
-    if llvm-nm --defined-only --extern-only "$object" 2>/dev/null | grep -q ' _eventsource_version$'; then
-      llvm-objcopy --keep-global-symbols="$work/exports" --strip-debug "$object"
-    fi
+  "${driver[@]}" -dynamiclib -undefined dynamic_lookup -Wl,-t "${wanted[@]/-u,/-u,_}" "$made" -o "$work/all.dylib" |
+    sed -n 's/^.*libeventsource\.a(\(.*\))$/\1/p' | sort -u >"$work/members"
+  [ -s "$work/members" ] || die "the linker has not told which members it used"
+  while read -r member; do (cd "$work/objects" && llvm-ar x "$made" "$member"); done <"$work/members"
+  # Bitcode that was embedded for the link-time optimisation: nobody needs it any more, and llvm-nm would list its names instead.
+  for member in "$work"/objects/*; do
+    llvm-objcopy --remove-section=__LLVM,__bitcode --remove-section=__LLVM,__cmdline --strip-debug "$member"
   done
+  llvm-nm --undefined-only --format=just-symbols "$work"/objects/* | sed '/:$/d; /^$/d' | sort -u >>"$work/exports"
+  for member in "$work"/objects/*; do llvm-objcopy --keep-global-symbols="$work/exports" "$member"; done
   rm -f "$out"
-  (cd "$work/objects" && llvm-ar --format=darwin crsD "$out" ./*.o)
+  (cd "$work/objects" && llvm-ar --format=darwin crsD "$out" ./*)
 }
 
 shared_macho() {

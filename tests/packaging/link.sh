@@ -19,7 +19,8 @@ mapfile -t wanted < <(sed 's/^/-Wl,-u,/' "$exports")
 static_elf() {
   local out=$1
   "${driver[@]}" -r "${wanted[@]}" "$made" -o "$work/eventsource.o"
-  llvm-objcopy --keep-global-symbols="$exports" --strip-unneeded "$work/eventsource.o"
+  # Of the bitcode that was embedded for the link-time optimisation, nobody has a use any more.
+  llvm-objcopy --keep-global-symbols="$exports" --strip-unneeded --remove-section=.llvmbc --remove-section=.llvmcmd "$work/eventsource.o"
   rm -f "$out"
   (cd "$work" && llvm-ar crsD "$out" eventsource.o)
 }

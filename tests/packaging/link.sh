@@ -88,7 +88,7 @@ shared_macho() {
 static_coff() {
   local out=$1
   x86_64-w64-mingw32-ld -r "${wanted[@]/#-Wl,-u,/-u}" "$made" -o "$work/eventsource.o"
-  x86_64-w64-mingw32-objcopy --keep-global-symbols="$exports" --strip-unneeded "$work/eventsource.o"
+  x86_64-w64-mingw32-objcopy --keep-global-symbols="$exports" --strip-unneeded --remove-section=.llvmbc --remove-section=.llvmcmd "$work/eventsource.o"
   rm -f "$out"
   (cd "$work" && llvm-ar crsD "$out" eventsource.o)
 }

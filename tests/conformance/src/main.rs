@@ -146,10 +146,11 @@ fn measure(options: &Options) -> Result<(Results, Vec<String>), String> {
     for surface in &surfaces {
         surfaces::build(surface)?;
     }
-    // Two at a time: they wait more than they work.
+    // Several at a time: they wait more than they work, and others, whose waits cannot be shortened, most of all.
+    let threads = if options.peers { 6 } else { 2 };
     let (todo, done) = (Mutex::new(surfaces.iter().enumerate()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..threads {
             scope.spawn(|| {
                 while let Some((n, surface)) = todo.lock().ok().and_then(|mut all| all.next()) {
                     let mut result = run(surface, &cases);

@@ -54,6 +54,8 @@ function start(url, sets, rules, types) {
   // What launchdarkly-eventsource is before it closes, the state does not say yet.
   const state = name === 'launchdarkly-eventsource' ? () => [] : () => ['state', STATES[source.readyState]];
   source.addEventListener('error', () => hear('error', ...state()));
+  // Its word for a stream that ended without a fault.
+  if (name === 'launchdarkly-eventsource') source.addEventListener('end', () => hear('error'));
   return source;
 }
 

@@ -54,7 +54,6 @@ final class Peer {
     private static void follow(EventSource source, List<List<String>> rules) {
         Map<String, Integer> counts = new HashMap<>();
         try {
-            source.start();
             while (source.getState() != ReadyState.SHUTDOWN) {
                 StreamEvent event = source.readAnyEvent();
                 List<Object> words = new ArrayList<>();

@@ -102,7 +102,9 @@ fn main() {
             "do" => act(&source.as_ref().map(EventSource::handle).expect("a source"), &words[1..]),
             "type" => {} // every type is heard
             _ => {
-                source.take().map(EventSource::free);
+                if let Some(source) = source.take() {
+                    source.free();
+                }
                 println!("ended");
             }
         }

@@ -7,6 +7,7 @@ import com.launchdarkly.eventsource.HttpConnectStrategy;
 import com.launchdarkly.eventsource.MessageEvent;
 import com.launchdarkly.eventsource.ReadyState;
 import com.launchdarkly.eventsource.StartedEvent;
+import com.launchdarkly.eventsource.StreamClosedByCallerException;
 import com.launchdarkly.eventsource.StreamEvent;
 import com.launchdarkly.eventsource.StreamException;
 import com.launchdarkly.eventsource.StreamHttpErrorException;
@@ -63,7 +64,9 @@ final class Peer {
                     words.addAll(Arrays.asList("message", "type", message.getEventName(), "data", message.getData(), "id", id));
                 } else if (event instanceof CommentEvent) words.addAll(Arrays.asList("comment", "data", ((CommentEvent) event).getText()));
                 else if (event instanceof StartedEvent) words.add("open");
-                else if (event instanceof FaultEvent) words.add("error");
+                // Its word for having been closed is no error.
+                else if (!(event instanceof FaultEvent) || ((FaultEvent) event).getCause() instanceof StreamClosedByCallerException) continue;
+                else words.add("error");
                 String count = String.valueOf(counts.merge(String.valueOf(words.get(0)), 1, Integer::sum));
                 for (List<String> rule : rules)
                     if (rule.get(0).equals(words.get(0)) && rule.get(1).equals(count)) source.close();

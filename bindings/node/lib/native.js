@@ -5,12 +5,10 @@ const path = require('node:path');
 
 const root = path.join(__dirname, '..');
 const platform = `${process.platform}-${process.arch}`;
-const candidates = [
-  path.join(root, 'build', 'Release', 'eventsource.node'),
-  path.join(root, 'prebuilds', platform, 'eventsource.node'),
-];
-// Which C library this is shows in what loads.
+const candidates = [path.join(root, 'build', 'Release', 'eventsource.node')];
+// Which C library this is shows in what loads: glibc has no libc.so that could be loaded, but musl takes glibc's name for its own.
 if (process.platform === 'linux') candidates.push(path.join(root, 'prebuilds', `${platform}-musl`, 'eventsource.node'));
+candidates.push(path.join(root, 'prebuilds', platform, 'eventsource.node'));
 
 function load() {
   const reasons = [];

@@ -298,9 +298,7 @@ const char *eventsource_config_error(const eventsource_config *config, size_t *l
 // INVALID_HEADER: a name that is no HTTP token or longer than 256 bytes; a value with a control character (CR, LF, NUL)
 // or longer than 64 KiB; an Authorization that is not ASCII; more than 128 headers; and Host, Content-Length,
 // Transfer-Encoding, Connection, Keep-Alive, Expect, Upgrade, TE, Trailer, Accept-Encoding, Proxy-*.
-eventsource_status eventsource_config_set_header(eventsource_config *config,
-                                                 const char *name,
-                                                 const char *value);
+eventsource_status eventsource_config_set_header(eventsource_config *config, const char *name, const char *value);
 
 // The same for a header that only the origin (scheme, host, port) of the config's URL may see: a redirect to another
 // leaves it out. A name once secret stays secret.

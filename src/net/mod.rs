@@ -171,6 +171,7 @@ impl Deadline {
         Deadline(Instant::now().checked_add(span))
     }
 
+    #[cfg(unix)]
     pub(crate) fn min(self, other: Deadline) -> Deadline {
         match (self.0, other.0) {
             (Some(a), Some(b)) => Deadline(Some(a.min(b))),

@@ -15,6 +15,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// Addresses tried at most: a name server must not make us open sockets without end.
 const ADDRESSES: usize = 16;
 /// Unanswered keep-alive probes until the kernel gives the connection up, and the time between them.
+#[cfg(not(windows))]
 const PROBES: u32 = 4;
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 

@@ -85,10 +85,13 @@ shared_macho() {
 
 # ---- COFF ----
 
+# GNU's linker wants to fill in an executable's header from _tls_used, even here where that stays undefined: it has another name
+# for so long.
 static_coff() {
   local out=$1
-  x86_64-w64-mingw32-ld -r "${wanted[@]/#-Wl,-u,/-u}" "$made" -o "$work/eventsource.o"
-  x86_64-w64-mingw32-objcopy --keep-global-symbols="$exports" --strip-unneeded --remove-section=.llvmbc --remove-section=.llvmcmd "$work/eventsource.o"
+  x86_64-w64-mingw32-objcopy --redefine-sym _tls_used=_tls_used_later --remove-section=.llvmbc --remove-section=.llvmcmd "$made" "$work/made.a"
+  x86_64-w64-mingw32-ld -r "${wanted[@]/#-Wl,-u,/-u}" "$work/made.a" -o "$work/eventsource.o"
+  x86_64-w64-mingw32-objcopy --redefine-sym _tls_used_later=_tls_used --keep-global-symbols="$exports" --strip-unneeded "$work/eventsource.o"
   rm -f "$out"
   (cd "$work" && llvm-ar crsD "$out" eventsource.o)
 }
@@ -100,6 +103,7 @@ shared_coff() {
   { echo 'LIBRARY eventsource.dll'; echo EXPORTS; cat "$exports"; } >"$work/eventsource.def"
   "$zig" cc -target x86_64-windows-gnu -shared -s -Wl,--gc-sections "$work/eventsource.def" "${wanted[@]}" "$made" \
     $windows_libraries -lunwind -o "$out"
+  rm -f "${out%/*}/libeventsource.lib" # zig's, the same as the next
   llvm-dlltool -m i386:x86-64 -d "$work/eventsource.def" -l "$(dirname "$out")/libeventsource.dll.a"
 }
 

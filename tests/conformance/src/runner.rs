@@ -17,6 +17,7 @@ pub const SILENCE: &str = "the runner says nothing";
 
 /// The process; killed when it is dropped.
 pub struct Runner {
+    patience: Duration,
     child: Child,
     input: ChildStdin,
     lines: Receiver<String>,
@@ -33,7 +34,9 @@ impl Runner {
         let out = BufReader::new(child.stdout.take().ok_or("no standard output")?);
         let (tell, lines) = channel();
         std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        Ok(Runner { child, input, lines })
+        // Others may fail by waiting for ever, and often.
+        let patience = if surface.peer { Duration::from_secs(10) } else { PATIENCE };
+        Ok(Runner { patience, child, input, lines })
     }
 
     /// Says something to it.
@@ -44,7 +47,7 @@ impl Runner {
 
     /// Its next words.
     pub fn hear(&mut self) -> Result<Vec<String>, String> {
-        self.lines.recv_timeout(PATIENCE).map(|line| words(&line)).map_err(|_| SILENCE.into())
+        self.lines.recv_timeout(self.patience).map(|line| words(&line)).map_err(|_| SILENCE.into())
     }
 
     /// Words that it has said already.

@@ -65,7 +65,14 @@ fn eventsource_client(url: &str, sets: &[Said], first: u64) -> Result<Events, St
     let transport = launchdarkly_sdk_transport::HyperTransport::builder().build_http().map_err(|e| e.to_string())?;
     let client = builder.reconnect(options.build()).redirect_limit(20).build_with_transport(transport);
     let mut last = String::new();
-    let events = client.stream().map(move |event| match event {
+    // As the standard has it: a status is final, for whoever stops there.
+    let mut over = false;
+    let events = client.stream().take_while(move |event| {
+        let goes_on = !over;
+        over = matches!(event, Err(eventsource_client::Error::UnexpectedResponse(..)));
+        std::future::ready(goes_on)
+    });
+    let events = events.map(move |event| match event {
         Ok(SSE::Connected(_)) => said(&["open"]),
         Ok(SSE::Event(event)) => {
             last = event.id.unwrap_or(std::mem::take(&mut last));
@@ -77,21 +84,21 @@ fn eventsource_client(url: &str, sets: &[Said], first: u64) -> Result<Events, St
     Ok(Box::pin(events))
 }
 
-/// Says what happens until it ends or `close` comes.
-async fn follow(events: &mut Events, rules: &HashMap<(String, usize), String>, input: &mut UnboundedReceiver<Said>) {
+/// Says what happens until it ends or a line comes, which can only be a `do close` or the `end`.
+async fn follow(events: &mut Events, rules: &HashMap<(String, usize), String>, input: &mut UnboundedReceiver<Said>) -> Option<Said> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     loop {
         tokio::select! {
             biased;
-            _ = input.recv() => return, // the only thing to do is to close
+            words = input.recv() => return words,
             event = events.next() => {
-                let Some(words) = event else { return };
+                let Some(words) = event else { return None };
                 let count = counts.entry(words[0].clone()).or_default();
                 *count += 1;
                 let closes = rules.contains_key(&(words[0].clone(), *count));
                 println!("{}", line(&words));
                 if closes {
-                    return;
+                    return None;
                 }
             }
         }
@@ -100,7 +107,9 @@ async fn follow(events: &mut Events, rules: &HashMap<(String, usize), String>, i
 
 async fn run(name: &str, mut input: UnboundedReceiver<Said>) {
     let (mut url, mut sets, mut rules, mut first) = (String::new(), Vec::new(), HashMap::new(), 10);
-    while let Some(words) = input.recv().await {
+    let mut next = None;
+    loop {
+        let Some(words) = (if next.is_some() { next.take() } else { input.recv().await }) else { return };
         match words[0].as_str() {
             "set" if words[1] == "url" => url = words[2].clone(),
             "set" if words[1] == "retry" => first = words[2].parse().unwrap_or(10).max(10),
@@ -111,7 +120,7 @@ async fn run(name: &str, mut input: UnboundedReceiver<Said>) {
             "start" => {
                 let start = if name == "reqwest-eventsource" { reqwest_eventsource } else { eventsource_client };
                 match start(&url, &sets, first) {
-                    Ok(mut events) => follow(&mut events, &rules, &mut input).await,
+                    Ok(mut events) => next = follow(&mut events, &rules, &mut input).await,
                     Err(_) => say(&["refused"]),
                 }
             }

@@ -46,7 +46,8 @@ final class Peer {
         // As the standard has it: a status is final, all else is retried.
         ErrorStrategy errors = new ErrorStrategy() {
             @Override public Result apply(StreamException exception) {
-                return new Result(exception instanceof StreamHttpErrorException ? Action.THROW : Action.CONTINUE, null);
+                boolean ends = exception instanceof StreamHttpErrorException || exception instanceof StreamClosedByCallerException;
+                return new Result(ends ? Action.THROW : Action.CONTINUE, null);
             }
         };
         return new EventSource.Builder(strategy).errorStrategy(errors).retryDelay(first, TimeUnit.MILLISECONDS).build();
@@ -64,16 +65,16 @@ final class Peer {
                     words.addAll(Arrays.asList("message", "type", message.getEventName(), "data", message.getData(), "id", id));
                 } else if (event instanceof CommentEvent) words.addAll(Arrays.asList("comment", "data", ((CommentEvent) event).getText()));
                 else if (event instanceof StartedEvent) words.add("open");
-                // Its word for having been closed is no error.
-                else if (!(event instanceof FaultEvent) || ((FaultEvent) event).getCause() instanceof StreamClosedByCallerException) continue;
-                else words.add("error");
+                else if (event instanceof FaultEvent) words.add("error");
+                else continue;
                 String count = String.valueOf(counts.merge(String.valueOf(words.get(0)), 1, Integer::sum));
                 for (List<String> rule : rules)
                     if (rule.get(0).equals(words.get(0)) && rule.get(1).equals(count)) source.close();
                 say(words.toArray());
             }
         } catch (StreamException end) {
-            if (source.getState() != ReadyState.SHUTDOWN) say("error");
+            // Its word for having been closed is no error.
+            if (!(end instanceof StreamClosedByCallerException)) say("error");
         }
     }
 

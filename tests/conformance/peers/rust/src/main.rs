@@ -65,12 +65,12 @@ fn eventsource_client(url: &str, sets: &[Said], first: u64) -> Result<Events, St
     let transport = launchdarkly_sdk_transport::HyperTransport::builder().build_http().map_err(|e| e.to_string())?;
     let client = builder.reconnect(options.build()).redirect_limit(20).build_with_transport(transport);
     let mut last = String::new();
-    // As the standard has it: a status is final, for whoever stops there.
-    let mut over = false;
-    let events = client.stream().take_while(move |event| {
-        let goes_on = !over;
-        over = matches!(event, Err(eventsource_client::Error::UnexpectedResponse(..)));
-        std::future::ready(goes_on)
+    // As the standard has it: a status is final, for whoever asks for no more.
+    let events = futures::stream::unfold(Some(client.stream()), |stream| async {
+        let mut stream = stream?;
+        let event = stream.next().await?;
+        let over = matches!(event, Err(eventsource_client::Error::UnexpectedResponse(..)));
+        Some((event, if over { None } else { Some(stream) }))
     });
     let events = events.map(move |event| match event {
         Ok(SSE::Connected(_)) => said(&["open"]),

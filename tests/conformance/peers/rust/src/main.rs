@@ -85,7 +85,11 @@ fn eventsource_client(url: &str, sets: &[Said], first: u64) -> Result<Events, St
 }
 
 /// Says what happens until it ends or a line comes, which can only be a `do close` or the `end`.
-async fn follow(events: &mut Events, rules: &HashMap<(String, usize), String>, input: &mut UnboundedReceiver<Said>) -> Option<Said> {
+async fn follow(
+    events: &mut Events,
+    rules: &HashMap<(String, usize), String>,
+    input: &mut UnboundedReceiver<Said>,
+) -> Option<Said> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     loop {
         tokio::select! {
@@ -136,7 +140,9 @@ async fn run(name: &str, mut input: UnboundedReceiver<Said>) {
 fn main() {
     let name = std::env::args().nth(1).unwrap_or_default();
     let (tell, input) = unbounded_channel();
-    std::thread::spawn(move || std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| tell.send(words(&line))));
+    std::thread::spawn(move || {
+        std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| tell.send(words(&line)))
+    });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(run(&name, input));
 }

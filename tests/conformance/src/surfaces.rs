@@ -89,7 +89,7 @@ pub fn peers() -> Vec<Surface> {
         "error.status",
         "error.retry",
         "close",
-        "comment.url",
+        "comment",
     ];
     let of = |name, command: Vec<String>, more: &[&'static str]| {
         let lacks: Vec<&'static str> = EVERYWHERE.iter().chain(more).copied().collect();
@@ -103,12 +103,12 @@ pub fn peers() -> Vec<Surface> {
     };
     let rust = |name: &str| vec![made("rust/debug/conformance-peers"), name.into()];
     vec![
-        of("npm eventsource 4.1.1", node("eventsource"), &["comment", "comment.id"]),
-        of("undici 7.30.2", node("undici"), &["comment"]),
-        of("launchdarkly-eventsource 2.2.0", node("launchdarkly-eventsource"), &["comment", "error.state"]),
-        of("reqwest-eventsource 0.6.0", rust("reqwest-eventsource"), &["comment", "message.origin"]),
-        of("eventsource-client 0.18.0", rust("eventsource-client"), &["comment.id", "message.origin", "error.state"]),
-        of("okhttp-eventsource 4.1.1", vec![made("jvm/run")], &["comment.id", "message.origin", "error.state"]),
+        of("npm eventsource 4.1.1", node("eventsource"), &["comment.id"]),
+        of("undici 7.30.2", node("undici"), &[]),
+        of("launchdarkly-eventsource 2.2.0", node("launchdarkly-eventsource"), &["error.state"]),
+        of("reqwest-eventsource 0.6.0", rust("reqwest-eventsource"), &["message.origin"]),
+        of("eventsource-client 0.18.0", rust("eventsource-client"), &["message.origin", "error.state"]),
+        of("okhttp-eventsource 4.1.1", vec![made("jvm/run")], &["message.origin", "error.state"]),
     ]
 }
 

@@ -72,13 +72,17 @@ fn eventsource_client(url: &str, sets: &[Said], first: u64) -> Result<Events, St
         let over = matches!(event, Err(eventsource_client::Error::UnexpectedResponse(..)));
         Some((event, if over { None } else { Some(stream) }))
     });
+    let events = events.filter(|event| {
+        // The standard ignores comments.
+        std::future::ready(!matches!(event, Ok(SSE::Comment(_))))
+    });
     let events = events.map(move |event| match event {
         Ok(SSE::Connected(_)) => said(&["open"]),
         Ok(SSE::Event(event)) => {
             last = event.id.unwrap_or(std::mem::take(&mut last));
             said(&["message", "type", &event.event_type, "data", &event.data, "id", &last])
         }
-        Ok(SSE::Comment(text)) => said(&["comment", "data", &text]),
+        Ok(SSE::Comment(_)) => said(&["comment"]),
         Err(_) => said(&["error"]),
     });
     Ok(Box::pin(events))

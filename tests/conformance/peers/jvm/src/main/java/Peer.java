@@ -1,4 +1,3 @@
-import com.launchdarkly.eventsource.CommentEvent;
 import com.launchdarkly.eventsource.ConnectStrategy;
 import com.launchdarkly.eventsource.ErrorStrategy;
 import com.launchdarkly.eventsource.EventSource;
@@ -63,8 +62,7 @@ final class Peer {
                     MessageEvent message = (MessageEvent) event;
                     Object id = message.getLastEventId() == null ? "" : message.getLastEventId();
                     words.addAll(Arrays.asList("message", "type", message.getEventName(), "data", message.getData(), "id", id));
-                } else if (event instanceof CommentEvent) words.addAll(Arrays.asList("comment", "data", ((CommentEvent) event).getText()));
-                else if (event instanceof StartedEvent) words.add("open");
+                } else if (event instanceof StartedEvent) words.add("open");
                 else if (event instanceof FaultEvent) words.add("error");
                 else continue;
                 String count = String.valueOf(counts.merge(String.valueOf(words.get(0)), 1, Integer::sum));

@@ -22,6 +22,16 @@
         posix_spawn_file_actions_adddup2(&actions, out.write, 1)
         posix_spawn_file_actions_adddup2(&actions, err.write, 2)
         defer { posix_spawn_file_actions_destroy(&actions) }
+        // As a terminal would have it: whoever runs the tests in the background ignores SIGINT, and that is inherited.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        for signal in [SIGINT, SIGTERM] { sigaddset(&signals, signal) }
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         let program = Bundle.main.bundleURL.appendingPathComponent("tail").path
         var argv = ([program] + arguments).map { strdup($0) } + [nil]
         var variables = ProcessInfo.processInfo.environment
@@ -30,7 +40,7 @@
         var environment = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for text in argv + environment { free(text) } }
         var process: pid_t = 0
-        let spawned = posix_spawn(&process, program, &actions, nil, &argv, &environment)
+        let spawned = posix_spawn(&process, program, &actions, &attributes, &argv, &environment)
         close(out.write)
         close(err.write)
         self.process = process

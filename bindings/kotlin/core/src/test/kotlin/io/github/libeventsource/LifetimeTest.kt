@@ -327,7 +327,7 @@ object Everything {
                                 100 -> source.reconnect()
                                 150 -> source.pause().also { source.resume() }
                             }
-                            if (path == "/large") source.close()
+                            if (event.url.endsWith("/large")) source.close() // it sends no other
                         }
 
                         override fun onError(

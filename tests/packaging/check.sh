@@ -32,7 +32,9 @@ case $target in
     ;;
   *windows*)
     llvm-readobj --coff-exports "$linked" | sed -n 's/^ *Name: \(.*[^ ]\).*/\1/p' | sed '/\.dll$/d' | same "$linked"
-    global "$static" | same "$static"
+    # Beside it there are members of import libraries.
+    llvm-ar p "$static" eventsource.o >"$work/eventsource.o"
+    global "$work/eventsource.o" | same "$static"
     # Every import, as `library name`.
     llvm-readobj --coff-imports "$linked" |
       awk '$1 == "Name:" { library = tolower($2) } $1 == "Symbol:" { print library, $2 }' | sort -u >"$work/imports.txt"

@@ -85,15 +85,23 @@ shared_macho() {
 
 # ---- COFF ----
 
+# Members of import libraries, which rustc puts into the archive, stay what they are: the order of their sections across members is what
+# makes the table of imports, and merged it is broken. Kept are those of the libraries for which compilers have no list; a program
+# links the others by itself.
+#
 # GNU's linker wants to fill in an executable's header from _tls_used, even here where that stays undefined: it has another name
 # for so long.
 static_coff() {
-  local out=$1
+  local out=$1 imports='\.dll[hst][0-9]*\.o$' kept='^(bcryptprimitives|api-ms-win-core-synch-l1-2-0)\.dll[hst]'
   x86_64-w64-mingw32-objcopy --redefine-sym _tls_used=_tls_used_later --remove-section=.llvmbc --remove-section=.llvmcmd "$made" "$work/made.a"
+  cp "$made" "$work/imports.a"
+  # Several members may have the same name.
+  while llvm-ar t "$work/made.a" | grep "$imports" | sort -u >"$work/members"; [ -s "$work/members" ]; do xargs llvm-ar dD "$work/made.a" <"$work/members"; done
+  while llvm-ar t "$work/imports.a" | grep -Ev "$kept" | sort -u >"$work/members"; [ -s "$work/members" ]; do xargs llvm-ar dD "$work/imports.a" <"$work/members"; done
   x86_64-w64-mingw32-ld -r "${wanted[@]/#-Wl,-u,/-u}" "$work/made.a" -o "$work/eventsource.o"
   x86_64-w64-mingw32-objcopy --redefine-sym _tls_used_later=_tls_used --keep-global-symbols="$exports" --strip-unneeded "$work/eventsource.o"
-  rm -f "$out"
-  (cd "$work" && llvm-ar crsD "$out" eventsource.o)
+  cp "$work/imports.a" "$out"
+  (cd "$work" && llvm-ar qsD "$out" eventsource.o)
 }
 
 # Windows names the library of each import, and zig has the libraries' lists; check.sh compares what came out with what is permitted.

@@ -92,7 +92,8 @@ fn build_for(watch: Watch, name: &str, sources: &[&str]) -> PathBuf {
 
 fn build_for_sdk(name: &str, sources: &[&str]) -> PathBuf {
     let sdk = PathBuf::from(words("EVENTSOURCE_SDK").concat());
-    let program = sdk.join(format!("../../../packaging/programs/{}-{name}", sdk.file_name().unwrap().display()));
+    let program =
+        sdk.join(format!("../../../packaging/programs/{}-{name}", sdk.file_name().unwrap().to_string_lossy()));
     fs::create_dir_all(program.parent().unwrap()).unwrap();
     let is_cpp = sources.iter().any(|source| source.ends_with(".cpp"));
     let compiler = words(if is_cpp { "EVENTSOURCE_CXX" } else { "EVENTSOURCE_CC" });

@@ -139,7 +139,7 @@ mod tests {
     fn the_readme_and_the_page_show_the_results() {
         for folder in ["tests/conformance", "tests/conformance/peers"] {
             let folder = root().join(folder);
-            if !folder.join("results.json").exists() {
+            if folder.ends_with("peers") && !folder.join("results.json").exists() {
                 continue; // not run yet
             }
             let read =

@@ -111,7 +111,7 @@ fn soak(
     });
     let watcher = {
         let (handle, received, stop) = (source.handle(), received.clone(), stop.clone());
-        let wanted = faults_wanted();
+        let (wanted, mut steering) = (faults_wanted(), steering);
         std::thread::spawn(move || {
             // The last stretch is calm, so that the end is a stream that works.
             let mut goal = usize::MAX;
@@ -125,11 +125,14 @@ fn soak(
                 if goal == usize::MAX && network.faults() >= wanted && stream_time >= Duration::from_secs(600) {
                     network.calm();
                     stop.store(true, Ordering::SeqCst);
+                    // It ends before the close below, which it could not call anything after. Its last word is `resume`.
+                    if let Some(steering) = steering.take() {
+                        steering.join().unwrap();
+                    }
                     goal = received.load(Ordering::SeqCst) + 200;
                 }
                 std::thread::sleep(Duration::from_millis(1));
             }
-            // A pause may have been the last word of the steering.
             let _ = handle.close();
             network.tally()
         })
@@ -137,9 +140,6 @@ fn soak(
     let ledger = drive(driver, source, &received);
     stop.store(true, Ordering::SeqCst);
     let tally = watcher.join().unwrap();
-    if let Some(steering) = steering {
-        steering.join().unwrap();
-    }
     let faults: Vec<_> =
         ALL.iter().zip(tally).filter(|(_, n)| *n > 0).map(|(fault, n)| format!("{fault:?} {n}")).collect();
     println!(

@@ -1,8 +1,9 @@
 //! `close`: how long close, free, reconnect and pause take to end a call that blocks, in each phase of a connection.
 //!
 //! close: to the CLOSE event; free: to its return, with the thread gone; reconnect, and pause with resume: to the CONNECT of
-//! the attempt that follows. The sources' clock is fast, so that the spacing of attempts does not show.
+//! the attempt that follows. `close PHASE` measures the phases with that in their names. The sources' clock is fast, so that the spacing of attempts does not show.
 
+use std::any::Any;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, mpsc};
@@ -42,6 +43,9 @@ impl Clock for Fast {
     }
 }
 
+/// The server of a phase. It goes with the phase: the connections that it has left half open would slow down the next.
+type Peer = Box<dyn Any>;
+
 #[derive(Clone, Copy)]
 enum Call {
     Close,
@@ -59,50 +63,69 @@ fn config(url: &str) -> Config {
     config
 }
 
-pub fn measure() -> Vec<Row> {
-    let plain = Server::start();
-    plain.on("/head", Script::new().stall());
-    plain.on("/body", Script::sse().body(": \n\n").stall());
-    plain.on("/gzip", Script::sse().gzip().body(": \n\n").stall());
-    plain.on("/busy", Script::empty(503).header("Retry-After", "3600"));
-    let silent = Server::start();
-    silent.on_every_connection(Script::new().stall());
-    let tls = Server::start_tls(&Tls::new());
-    tls.on("/body", Script::sse().body(": \n\n").stall());
-    let hole = BlackHole::start();
-
-    let mut compressed = config(&plain.url("/gzip"));
-    compressed.set_compression(true).expect("a choice");
-    let mut secure = config(&tls.url("/body"));
-    secure.set_only_ca_pem(tls.ca_pem().as_bytes()).expect("a CA");
-    let proxied = |scheme: &str| {
-        let mut config = config("http://example.test/");
-        config.set_proxy(Some(&silent.url("").replace("http:", scheme))).expect("a proxy");
-        config
+pub fn measure(arguments: &[String]) -> Vec<Row> {
+    let wanted = |name: &str| arguments.iter().all(|part| name.contains(part.as_str()));
+    let plain = |path: &'static str, script: Script, after| {
+        let server = Server::start();
+        server.on(path, script);
+        (config(&server.url(path)), after, Box::new(server) as Peer)
     };
-    let mut upload = config(&silent.url("/"));
-    upload.set_body(&vec![0; 64 << 20]).expect("a body");
-    let phase = |name, config, after| Phase { name, config, after };
-    let phases = [
-        phase("TCP connect, SYN unanswered", config(&format!("http://{}/", hole.address())), Kind::Connect),
-        phase("proxy silent, CONNECT", proxied("http:"), Kind::Connect),
-        phase("proxy silent, SOCKS5", proxied("socks5:"), Kind::Connect),
-        phase("TLS handshake, silent", config(&silent.url("/").replace("http:", "https:")), Kind::Connect),
-        phase("64 MB request not read", upload, Kind::Connect),
-        phase("no response head", config(&plain.url("/head")), Kind::Connect),
-        phase("body idle", config(&plain.url("/body")), Kind::Comment),
-        phase("body idle, gzip", compressed, Kind::Comment),
-        phase("body idle, TLS", secure, Kind::Comment),
-        phase("waiting to retry", config(&plain.url("/busy")), Kind::Error),
+    // It accepts, and reads nothing. `scheme` is that of the URL, or of a proxy.
+    let silent = |scheme: &'static str, proxy: bool| {
+        let server = Server::start();
+        server.on_every_connection(Script::new().stall());
+        let url = server.url("/").replace("http:", scheme);
+        let mut config = config(if proxy { "http://example.test/" } else { &url });
+        if proxy {
+            config.set_proxy(Some(url.trim_end_matches('/'))).expect("a proxy");
+        }
+        (config, Kind::Connect, Box::new(server) as Peer)
+    };
+    let connect = || {
+        let hole = BlackHole::start();
+        (config(&format!("http://{}/", hole.address())), Kind::Connect, Box::new(hole) as Peer)
+    };
+    let upload = || {
+        let (mut config, after, server) = silent("http:", false);
+        config.set_body(&vec![0; 64 << 20]).expect("a body");
+        (config, after, server)
+    };
+    let gzip = || {
+        let script = Script::sse().gzip().body(": \n\n").stall();
+        let (mut config, after, server) = plain("/gzip", script, Kind::Comment);
+        config.set_compression(true).expect("a choice");
+        (config, after, server)
+    };
+    let tls = || {
+        let server = Server::start_tls(&Tls::new());
+        server.on("/body", Script::sse().body(": \n\n").stall());
+        let mut config = config(&server.url("/body"));
+        config.set_only_ca_pem(server.ca_pem().as_bytes()).expect("a CA");
+        (config, Kind::Comment, Box::new(server) as Peer)
+    };
+    let phases: [(&str, &dyn Fn() -> (Config, Kind, Peer)); 10] = [
+        ("TCP connect, SYN unanswered", &connect),
+        ("proxy silent, CONNECT", &|| silent("http:", true)),
+        ("proxy silent, SOCKS5", &|| silent("socks5:", true)),
+        ("TLS handshake, silent", &|| silent("https:", false)),
+        ("64 MB request not read", &upload),
+        ("no response head", &|| plain("/head", Script::new().stall(), Kind::Connect)),
+        ("body idle", &|| plain("/body", Script::sse().body(": \n\n").stall(), Kind::Comment)),
+        ("body idle, gzip", &gzip),
+        ("body idle, TLS", &tls),
+        ("waiting to retry", &|| plain("/busy", Script::empty(503).header("Retry-After", "3600"), Kind::Error)),
     ];
 
     println!("µs to the end of the blocked call, {ROUNDS} times each: p50/p95");
     println!("  {:30} {:>13} {:>13} {:>13} {:>13}", "phase", "close", "free", "reconnect", "pause+resume");
     let mut worst = Worst::default();
-    for phase in &phases {
-        worst.add(phase.name, show(phase));
+    for (name, make) in phases.into_iter().filter(|(name, _)| wanted(name)) {
+        let (config, after, _peer) = make();
+        worst.add(name, show(&Phase { name, config, after }));
     }
-    worst.add("lookup", lookups());
+    if wanted("lookup") {
+        worst.add("lookup", lookups());
+    }
     println!();
     worst.rows()
 }

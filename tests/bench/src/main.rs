@@ -14,7 +14,7 @@ const USAGE: &str = "usage: cargo run --profile bench -p eventsource-bench -- CO
   parser [COLUMN]   bytes in memory to events, beside other parsers
   socket            socket to callback, beside a raw read loop and libcurl
   latency           server write to callback, plain and TLS
-  close             close, free, reconnect and pause in each phase
+  close [PHASE]     close, free, reconnect and pause in each phase
   memory            idle connections: 1,000 plain, 100 with TLS
   wakeups           how often idle connections run
   all               all of it, and one table of the results with ratios and aims";
@@ -28,13 +28,14 @@ fn main() {
         Some("parser") => parser::run(&arguments[1..]),
         Some("socket") => socket::measure(),
         Some("latency") => latency::measure(),
-        Some("close") => close::measure(),
+        Some("close") => close::measure(&arguments[1..]),
         Some("memory") => idle::memory(),
         Some("wakeups") => idle::wakeups(),
         Some("close-lookup") => return close::lookup_client(),
         Some("idle-ureq") => return idle::ureq_client(&arguments[1..]),
         Some("all") => {
-            let parts = [socket::measure, latency::measure, close::measure, idle::memory, idle::wakeups];
+            let close = || close::measure(&[]);
+            let parts = [socket::measure, latency::measure, close, idle::memory, idle::wakeups];
             let mut rows = parser::run(&[]);
             println!();
             parts.iter().for_each(|measure| rows.extend(measure()));

@@ -379,7 +379,7 @@ impl Connection {
             self.wire.wait_for_peer_end();
         } else {
             // Nobody has read yet, and nobody will: the peer's own sending stalls.
-            self.shared.wait(None, |state| state.stopping.then_some(()));
+            self.shared.wait_for_stop();
         }
     }
 }

@@ -308,8 +308,7 @@ pub(crate) fn or_panic<R>(waited: Result<R, String>) -> R {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let (wires, problems) = self.shared.change(|state| {
-            state.stopping = true;
+        let (wires, problems) = self.shared.stop(|state| {
             (state.wires.values().filter_map(std::sync::Weak::upgrade).collect::<Vec<_>>(), state.problems.clone())
         });
         let listening = std::mem::replace(&mut *self.listening.lock().unwrap(), Listening::Stopped);

@@ -121,6 +121,8 @@ pub(crate) struct State {
 pub(crate) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// For those who wait for nothing but the end: there may be thousands, whom each change need not wake.
+    stopped: Condvar,
 }
 
 /// Why a wait of a script ended early.
@@ -154,6 +156,7 @@ impl Shared {
                 threads: Vec::new(),
             }),
             changed: Condvar::new(),
+            stopped: Condvar::new(),
         })
     }
 
@@ -166,6 +169,21 @@ impl Shared {
         let result = change(&mut self.look());
         self.changed.notify_all();
         result
+    }
+
+    /// The last change: ends every wait.
+    pub(crate) fn stop<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let result = self.change(|state| {
+            state.stopping = true;
+            change(state)
+        });
+        self.stopped.notify_all();
+        result
+    }
+
+    pub(crate) fn wait_for_stop(&self) {
+        let waited = self.stopped.wait_while(self.look(), |state| !state.stopping);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Waits until `ready` gives something, or for `limit`.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::response::Parts;
-use ureq::http::{HeaderName, HeaderValue, Method, Request, header};
-use ureq::{Agent, AsSendBody};
+use ureq::http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use ureq::{Agent, AsSendBody, Body, SendBody};
 
 use crate::config::Config;
 use crate::control::Target;
@@ -51,6 +51,12 @@ struct Call<'a> {
     /// A redirect has left the configured URL's origin: secrets stay behind for the rest of the attempt.
     strayed: bool,
     wrote: bool,
+    /// How many redirects were followed.
+    redirects: usize,
+    /// Nothing but permanent ones so far.
+    permanent: bool,
+    /// Where the last of those led.
+    remember: Option<Url>,
 }
 
 /// Connects, asks, follows redirects, and judges the response. Blocks; ends early, with whatever error, when `interrupt`
@@ -64,44 +70,18 @@ pub(crate) fn attempt(
     interrupt: &Arc<Interrupt>,
 ) -> Attempt {
     let mut call = Call::new(network, config, target, last_event_id, interrupt);
-    let mut remember = None;
-    // Permanent redirects count only while nothing but permanent ones led there.
-    let mut permanent = true;
-    let mut result = Err(call.refusal(ErrorKind::Redirect, format!("more than {MOST_REDIRECTS} redirects"), None));
-    for _ in 0..=MOST_REDIRECTS {
-        let hop = match call.ask() {
-            Ok(hop) => hop,
-            Err(refusal) => {
-                result = Err(refusal);
-                break;
-            }
-        };
-        let status = hop.head.status;
-        if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-            result = call.judge(hop);
-            break;
-        }
-        match call.follow(&hop) {
-            Ok(next) => {
-                permanent &= matches!(status, 301 | 308) && (call.url.is_https() || next.same_origin(&call.url));
-                if permanent {
-                    remember = Some(next.clone());
+    let result = loop {
+        match call.ask() {
+            Ok(hop) if !matches!(hop.head.status, 301 | 302 | 303 | 307 | 308) => break call.judge(hop),
+            Ok(hop) => {
+                if let Err(refusal) = call.follow(&hop) {
+                    break Err(refusal);
                 }
-                // Before going there, since it counts only where nobody goes any more.
-                result = Err(call.refusal(
-                    ErrorKind::Redirect,
-                    format!("more than {MOST_REDIRECTS} redirects"),
-                    Some(hop.head),
-                ));
-                call.go_to(next, status);
             }
-            Err((kind, reason)) => {
-                result = Err(call.refusal(kind, reason, Some(hop.head)));
-                break;
-            }
+            Err(refusal) => break Err(refusal),
         }
-    }
-    Attempt { result, remember }
+    };
+    Attempt { result, remember: call.remember.take() }
 }
 
 /// One response whose head is here.
@@ -135,6 +115,9 @@ impl<'a> Call<'a> {
             method: Method::from_bytes(config.effective_method().as_bytes()).unwrap_or(Method::GET),
             body: config.body.as_deref(),
             wrote: false,
+            redirects: 0,
+            permanent: true,
+            remember: None,
         })
     }
 
@@ -152,19 +135,6 @@ impl<'a> Call<'a> {
     /// Sends the request and waits for the response's head.
     #[inline(never)]
     fn ask(&mut self) -> Result<Box<Hop>, Box<Refusal>> {
-        let request = self.request().map_err(|error| {
-            self.refusal(ErrorKind::Internal, format!("the request cannot be put together: {error}"), None)
-        })?;
-        let wire = Wire::new();
-        let loan = self
-            .network
-            .open(&self.url, head_size(&request), self.target.since, self.interrupt, &wire)
-            .map_err(|failure| {
-                let mut refusal = self.refusal(failure.kind, failure.message, None);
-                refusal.status = wire.proxy_status();
-                refusal
-            })?;
-        let agent = self.agent(loan.clone());
         let mut nothing = ();
         let mut bytes = match self.body {
             None if self.method == Method::POST || self.method == Method::PUT || self.method == Method::PATCH => {
@@ -176,20 +146,50 @@ impl<'a> Call<'a> {
             Some(bytes) => bytes.as_body(),
             None => nothing.as_body(),
         };
-        let response = agent.run(request.map(|()| body));
+        let request = self.request(body).map_err(|error| {
+            self.refusal(ErrorKind::Internal, format!("the request cannot be put together: {error}"), None)
+        })?;
+        let wire = Wire::new();
+        let loan = self
+            .network
+            .open(&self.url, head_size(&request), self.target.since, self.interrupt, &wire)
+            .map_err(|failure| {
+                let mut refusal = self.refusal(failure.kind, failure.message, None);
+                refusal.status = wire.proxy_status();
+                refusal
+            })?;
+        let response = self.exchange(&loan, request);
         self.wrote |= wire.wrote();
         let response = response.map_err(|error| {
-            let failure = wire.failure().unwrap_or_else(|| not_http(error));
+            let failure = wire.failure().unwrap_or_else(|| not_http(*error));
             self.refusal(failure.kind, failure.message, None)
         })?;
+        self.hop(response, &loan)
+    }
+
+    /// What came back, and the connection.
+    #[inline(never)]
+    #[expect(clippy::boxed_local, reason = "by value it would lie on the stack of the caller")]
+    fn hop(&self, response: Box<Response<Body>>, loan: &Loan) -> Result<Box<Hop>, Box<Refusal>> {
         let (parts, body) = response.into_parts();
         let framing = Framing::of(parts.status.as_u16(), parts.version, &parts.headers);
-        drop((agent, body));
+        drop(body); // ureq gives the connection back with it
         let Some(mut transport) = loan.take_back() else {
             return Err(self.refusal(ErrorKind::Internal, "the connection did not come back", None));
         };
         transport.set_idle_timeout(self.config.idle_timeout);
         Ok(Box::new(Hop { head: head_of(&parts), parts, framing, transport }))
+    }
+
+    /// The deepest place of a connection's life. Its thread's stack stays as large as it was here, so that large values are
+    /// kept elsewhere.
+    #[inline(never)]
+    fn exchange(
+        &self,
+        loan: &Loan,
+        request: Box<Request<SendBody<'_>>>,
+    ) -> Result<Box<Response<Body>>, Box<ureq::Error>> {
+        self.agent(loan.clone()).run(*request).map(Box::new).map_err(Box::new)
     }
 
     #[inline(never)]
@@ -215,8 +215,8 @@ impl<'a> Call<'a> {
     }
 
     #[inline(never)]
-    fn request(&self) -> Result<Box<Request<()>>, ureq::http::Error> {
-        let mut request = Request::builder().method(self.method.clone()).uri(self.url.request_uri()).body(())?;
+    fn request<'b>(&self, body: SendBody<'b>) -> Result<Box<Request<SendBody<'b>>>, ureq::http::Error> {
+        let mut request = Request::builder().method(self.method.clone()).uri(self.url.request_uri()).body(body)?;
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -254,9 +254,30 @@ impl<'a> Call<'a> {
         Ok(Box::new(request))
     }
 
-    /// Where a redirect leads, or why it leads nowhere.
+    /// Makes ready to ask where the redirect leads.
     #[inline(never)]
-    fn follow(&self, hop: &Hop) -> Result<Url, (ErrorKind, String)> {
+    fn follow(&mut self, hop: &Hop) -> Result<(), Box<Refusal>> {
+        let status = hop.head.status;
+        let next = match self.next_url(hop) {
+            Ok(next) => next,
+            Err((kind, reason)) => return Err(self.refusal(kind, reason, Some(hop.head.clone()))),
+        };
+        // Permanent redirects count only while nothing but permanent ones led there.
+        self.permanent &= matches!(status, 301 | 308) && (self.url.is_https() || next.same_origin(&self.url));
+        if self.permanent {
+            self.remember = Some(next.clone());
+        }
+        if self.redirects == MOST_REDIRECTS {
+            let reason = format!("more than {MOST_REDIRECTS} redirects");
+            return Err(self.refusal(ErrorKind::Redirect, reason, Some(hop.head.clone())));
+        }
+        self.redirects += 1;
+        self.go_to(next, status);
+        Ok(())
+    }
+
+    /// Where a redirect leads, or why it leads nowhere.
+    fn next_url(&self, hop: &Hop) -> Result<Url, (ErrorKind, String)> {
         let status = hop.head.status;
         let Some(location) = hop.parts.headers.get(header::LOCATION) else {
             return Err((ErrorKind::HttpStatus, format!("the server answered {status} without a Location")));
@@ -342,7 +363,7 @@ impl<'a> Call<'a> {
 }
 
 /// At least what the request's head takes, with what ureq adds: Host and Content-Length.
-fn head_size(request: &Request<()>) -> usize {
+fn head_size<B>(request: &Request<B>) -> usize {
     let url = request.method().as_str().len() + 2 * request.uri().to_string().len();
     let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
     url + request.headers().iter().map(header).sum::<usize>() + 100

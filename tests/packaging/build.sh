@@ -3,16 +3,9 @@
 #
 # The static library is made first: one object with everything that is not eventsource_* local to it, so that it gets on with other
 # Rust libraries in the same program. The shared library is linked from it, against stubs of the names that are permitted.
-set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-checkout=$(cd "$here/../.." && pwd)
-. "$here/targets.sh"
-. "$here/toolchain.sh"
-target=$1
-about "$target"
+. "$(dirname "$0")/begin.sh"
 sysroot=$("$here/std.sh" "$target")
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$checkout/Cargo.toml" | head -1)
-sdk=$checkout/target/dist/sdk/$target
 work=$checkout/target/packaging/$target/link
 rm -rf "$sdk" "$work"
 mkdir -p "$sdk/include" "$sdk/lib" "$work"

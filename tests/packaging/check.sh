@@ -2,14 +2,7 @@
 # Checks the SDK of a target without running it: check.sh TARGET. run.sh runs what can be run here.
 #
 # That it asks the platform for permitted names only has been shown by build.sh, which linked it against nothing else.
-set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-checkout=$(cd "$here/../.." && pwd)
-. "$here/targets.sh"
-. "$here/toolchain.sh"
-target=$1
-about "$target"
-sdk=$checkout/target/dist/sdk/$target
+. "$(dirname "$0")/begin.sh"
 work=$checkout/target/packaging/$target/link
 static=$sdk/lib/libeventsource.a
 linked=$sdk/lib/$shared

@@ -2,14 +2,7 @@
 # Links the static library and that of another Rust crate into one program, and runs it where it can be run: coexist.sh TARGET
 #
 # First with the archive as rustc made it, to see that the test can fail: both hold a standard library, whose names collide.
-set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-checkout=$(cd "$here/../.." && pwd)
-. "$here/targets.sh"
-. "$here/toolchain.sh"
-target=$1
-about "$target"
-sdk=$checkout/target/dist/sdk/$target
+. "$(dirname "$0")/begin.sh"
 work=$checkout/target/packaging/$target/coexist
 rm -rf "$work"
 mkdir -p "$work"

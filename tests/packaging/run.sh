@@ -3,14 +3,8 @@
 #
 # On this machine for x86_64 Linux, under qemu's user mode for aarch64 and armv7 musl; the server runs beside them. The programs
 # are static with musl, so that no other system's libc is needed here.
-set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-checkout=$(cd "$here/../.." && pwd)
 own_path=$PATH
-. "$here/targets.sh"
-. "$here/toolchain.sh"
-target=$1
-about "$target"
+. "$(dirname "$0")/begin.sh"
 need_zig
 musl() { EVENTSOURCE_CC="$zig cc -target $1 -static" EVENTSOURCE_CXX="$zig c++ -target $1 -static" EVENTSOURCE_LIBS=-lunwind EVENTSOURCE_RUN="env ${*:2}"; }
 case $target in
@@ -22,7 +16,7 @@ case $target in
 esac
 wants /usr/bin/qemu-aarch64-static qemu-user-static
 install_packages
-export EVENTSOURCE_SDK=$checkout/target/dist/sdk/$target EVENTSOURCE_CC EVENTSOURCE_CXX EVENTSOURCE_LIBS EVENTSOURCE_RUN
+export EVENTSOURCE_SDK=$sdk EVENTSOURCE_CC EVENTSOURCE_CXX EVENTSOURCE_LIBS EVENTSOURCE_RUN
 # The test program is the reader's own build, by the reader's own Rust.
 cd "$checkout"
 unset RUSTC CARGO

@@ -42,15 +42,27 @@ def tar_gz(out: Path, folder: Path, prefix: str) -> None:
         packed.write(raw.getvalue())
 
 
-def zip_files(out: Path, entries: list[tuple[str, Path]]) -> None:
-    """A zip of (name, file), in the order of the names."""
+def zip_entries(out: Path, entries: list[tuple[str, int, bytes]]) -> None:
+    """A zip of (name, mode, contents), in the order of the names. Java reads a jar's manifest as a stream only where it comes first."""
     with zipfile.ZipFile(out, "w") as packed:
-        for name, path in sorted(entries):
+        for name, bits, contents in sorted(entries, key=lambda entry: (entry[0] != "META-INF/MANIFEST.MF", entry[0])):
             info = zipfile.ZipInfo(name, time.gmtime(EPOCH)[:6])
             info.create_system = 3  # Unix: the modes count
-            info.external_attr = (stat.S_IFREG | mode(path)) << 16
+            info.external_attr = (stat.S_IFREG | bits) << 16
             info.compress_type = zipfile.ZIP_DEFLATED
-            packed.writestr(info, path.read_bytes(), compresslevel=9)
+            packed.writestr(info, contents, compresslevel=9)
+
+
+def zip_files(out: Path, entries: list[tuple[str, Path]]) -> None:
+    """A zip of (name, file)."""
+    zip_entries(out, [(name, mode(path), path.read_bytes()) for name, path in entries])
+
+
+def repack(out: Path, made: Path) -> None:
+    """The files of a zip that another tool has made. Maven's have the umask's modes and the time zone's times, whatever it is told."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(made) as packed:
+        zip_entries(out, [(info.filename, 0o644, packed.read(info)) for info in packed.infolist() if not info.is_dir()])
 
 
 def zip_folder(out: Path, folder: Path, prefix: str = "") -> None:

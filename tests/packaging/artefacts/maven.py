@@ -94,7 +94,10 @@ def assemble() -> list[str]:
         if not built.is_file():
             continue
         base = f"{artifact}-{VERSION}"
-        archive.copy(built, place / f"{base}.{packaging}")
+        if packaging == "aar":
+            archive.copy(built, place / f"{base}.aar")
+        else:
+            archive.repack(place / f"{base}.jar", built)
         sources(place / f"{base}-sources.jar", artifact)
         words = {"group": GROUP, "artifact": artifact, "version": VERSION, "packaging": packaging, "description": escape(DESCRIPTION), "home": HOME}
         archive.write(place / f"{base}.pom", POM.format(**words, dependencies=dependencies(artifact)))

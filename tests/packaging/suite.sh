@@ -1,0 +1,42 @@
+#!/bin/bash
+# The Rust test suite for another processor, under qemu's user mode: suite.sh TARGET, or suite.sh TARGET --no-run
+#
+# Test programs of the same toolchain and standard library as the SDK, static with musl. The server is in the test program, as it is
+# in `cargo test`: it, too, is emulated, TLS included. One test program after the other, each with a thread a test.
+. "$(dirname "$0")/begin.sh"
+case $target in
+  aarch64-unknown-linux-musl) triple_of_zig=aarch64-linux-musl emulator=qemu-aarch64-static ;;
+  armv7-unknown-linux-musleabihf) triple_of_zig=arm-linux-musleabihf emulator=qemu-arm-static ;;
+  *) die "$target has no test suite under qemu" ;;
+esac
+wants /usr/bin/qemu-aarch64-static qemu-user-static
+install_packages
+need_zig
+
+work=$checkout/target/packaging/$target/suite
+mkdir -p "$work"
+# What rustc and cc say to a compiler, in zig's words: its own name for the target, and its own unwinder for gcc's.
+cat >"$work/cc" <<SCRIPT
+#!/bin/bash
+words=()
+for word in "\$@"; do
+  case \$word in
+    --target=* | -lgcc | -lgcc_s | -lgcc_eh) ;;
+    *) words+=("\$word") ;;
+  esac
+done
+exec "$zig" cc -target $triple_of_zig -static "\${words[@]}" -lunwind
+SCRIPT
+chmod +x "$work/cc"
+
+env_name=${target//-/_}
+variable=${env_name^^}
+export "CC_$env_name=$work/cc" "AR_$env_name=llvm-ar"
+export "CARGO_TARGET_${variable}_LINKER=$work/cc" "CARGO_TARGET_${variable}_RUNNER=$emulator"
+export RUSTFLAGS="--sysroot=$("$here/std.sh" "$target") -Ctarget-feature=+crt-static -Clink-self-contained=no"
+export CARGO_TARGET_DIR=$checkout/target/packaging
+
+suites=(drivers idle interrupts lifecycle reconnect redirect request response stress tls vectors_over_socket)
+cd "$checkout"
+"$CARGO" test --locked --no-fail-fast --target "$target" --no-default-features --features capi --config profile.dev.opt-level=1 \
+  --config 'profile.dev.package."*".debug=false' "${suites[@]/#/--test=}" "${@:2}"

@@ -15,13 +15,12 @@ fn local() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-fn refusing() -> SocketAddr {
-    // Bound without listening: refuses, and nobody else gets the port meanwhile.
+/// An address that refuses for as long as the socket lives: bound without listening, so that nobody else gets the port.
+fn refusing() -> (socket2::Socket, SocketAddr) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&local().into()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
-    std::mem::forget(socket);
-    address
+    (socket, address)
 }
 
 fn failure(stop: Stop) -> Failure {
@@ -69,10 +68,11 @@ fn connects_and_sets_the_socket_up() {
 
 #[test]
 fn who_refuses_is_passed_over_at_once() {
+    let ((_a, first), (_b, second)) = (refusing(), refusing());
     let listener = TcpListener::bind(local()).unwrap();
     let good = listener.local_addr().unwrap();
     let begun = Instant::now();
-    let stream = connect(&[refusing(), refusing(), good], None, soon(), &Interrupt::new()).unwrap();
+    let stream = connect(&[first, second, good], None, soon(), &Interrupt::new()).unwrap();
     assert_eq!(stream.peer_addr().unwrap(), good);
     assert!(begun.elapsed() < 2 * STAGGER, "it waited for somebody who had refused");
 }
@@ -91,11 +91,11 @@ fn who_does_not_answer_is_overtaken() {
 
 #[test]
 fn a_race_without_a_winner_says_why() {
-    let first = refusing();
+    let ((_a, first), (_b, second), (_c, third)) = (refusing(), refusing(), refusing());
     let why = failure(connect(&[first], None, soon(), &Interrupt::new()).unwrap_err());
     assert_eq!(why.kind, ErrorKind::Connect);
     assert_eq!(why.message, format!("cannot connect to {first}: Connection refused"));
-    let why = failure(connect(&[first, refusing(), refusing()], None, soon(), &Interrupt::new()).unwrap_err());
+    let why = failure(connect(&[first, second, third], None, soon(), &Interrupt::new()).unwrap_err());
     let message = format!("cannot connect to {first} (nor to 2 other addresses): Connection refused");
     assert_eq!(why.message, message);
     assert_eq!(failure(connect(&[], None, soon(), &Interrupt::new()).unwrap_err()).kind, ErrorKind::Connect);

@@ -306,10 +306,12 @@ pub(crate) fn or_panic<R>(waited: Result<R, String>) -> R {
     waited.unwrap_or_else(|message| panic!("{message}"))
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
+impl Server {
+    /// Ends everything; what was wrong until now.
+    fn end(&mut self) -> Vec<String> {
         let (wires, problems) = self.shared.stop(|state| {
-            (state.wires.values().filter_map(std::sync::Weak::upgrade).collect::<Vec<_>>(), state.problems.clone())
+            let wires: Vec<_> = state.wires.values().filter_map(std::sync::Weak::upgrade).collect();
+            (wires, std::mem::take(&mut state.problems))
         });
         let listening = std::mem::replace(&mut *self.listening.lock().unwrap(), Listening::Stopped);
         if let Listening::Accepting(thread) = listening {
@@ -326,6 +328,21 @@ impl Drop for Server {
         for thread in threads {
             let _ = thread.join();
         }
+        problems
+    }
+
+    /// Stops as dropping does, and gives what that would panic about.
+    pub fn stop(mut self) -> Vec<String> {
+        let problems = self.end();
+        // What the end itself has brought about is no problem.
+        self.shared.look().problems.clear();
+        problems
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let problems = self.end();
         if !problems.is_empty() && !std::thread::panicking() {
             panic!("test server {}: {}", self.address, problems.join("; "));
         }

@@ -7,6 +7,7 @@
  */
 #include <jni.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,25 +29,46 @@ struct handle {
   const eventsource_event *pending; /* taken, but there was no room for it: still on loan, goes first next time */
 };
 
-/* One event in a batch, followed by its own texts. Offsets count from the start of the batch, so that a type, an ID or
- * a URL that is the one of the event before is not written again. Batch.kt reads the same numbers. */
+/* A batch: this head, a record an event with its texts behind it, and at the end, apart from all that, the data of messages
+ * and comments, which Java turns into strings at once or keeps to do it later. Batch.kt reads the same numbers. */
+struct head {
+  uint32_t index_size; /* how much stands before that data */
+  uint32_t size;       /* with it */
+  uint32_t url_at, url_len; /* of every message and comment: another URL is another connection's, and so another batch's */
+  uint32_t items;           /* how many messages and comments there are */
+  uint32_t last_kind;
+};
+_Static_assert(sizeof(struct head) == 24, "Batch.kt counts on it");
+
+struct span {
+  uint32_t at, len;
+};
+
+/* Offsets count from the start of the batch, so that a type or an ID that is the one of the event before is not written
+ * again; those of messages' and comments' data count back from its end. */
 struct record {
   uint32_t size; /* to the next record */
-  uint8_t kind, error, state;
-  uint8_t last_kind; /* in the first record: the kind of the batch's last */
-  uint32_t type_at, type_len;
-  uint32_t data_at, data_len;
-  uint32_t id_at, id_len;
-  uint32_t url_at, url_len;
+  uint8_t kind, error, state, unused;
+  struct span type, id, data;
+};
+_Static_assert(sizeof(struct record) == 32, "Batch.kt counts on it");
+
+/* What follows the record of anything but a message or a comment. */
+struct details {
+  struct span url, body;
   uint32_t http_status;
-  uint32_t body_at, body_len;
   uint32_t headers; /* pairs of NUL-terminated texts, after the body */
   int64_t retry_ms;
 };
-_Static_assert(sizeof(struct record) == 64, "Batch.kt counts on it");
+_Static_assert(sizeof(struct details) == 32, "Batch.kt counts on it");
 
-/* On the pulling thread's stack: an idle source owns no buffer. What is kept of a burst keeps no more than this. */
-enum { BATCH = 16 * 1024 };
+enum {
+  /* On the pulling thread's stack: an idle source owns no buffer. What is kept of a burst keeps no more than this. Intake.kt has
+   * an array of this size. */
+  BATCH = 16 * 1024,
+  /* A smaller batch gets an array of its own, even if there is one to be used again. */
+  SMALL = BATCH / 4,
+};
 
 JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved) {
   UNUSED(vm);
@@ -282,117 +304,188 @@ NATIVE(jint, callText)(JNIEnv *env, jclass type, jlong number, jint call, jbyteA
 
 /* ---- events ---- */
 
-struct batch {
-  char *bytes;
-  size_t used;
-  size_t last; /* where the record before this one lies, if used is not 0 */
-};
-
 struct slice {
   const char *text;
   size_t len;
 };
 
+/* A batch as it grows: the index from the room's beginning, data from its end. */
+struct batch {
+  char *bytes;
+  size_t room, index, data;
+  struct head head;
+  struct span type, id; /* of the last record */
+};
+
 /* The texts of one event: what it takes to write it down. */
 struct view {
   eventsource_kind kind;
+  bool is_item; /* a message or a comment */
   struct slice type, data, id, url, body;
   size_t headers, header_bytes;
 };
 
-static struct view look_at(const eventsource_event *event) {
-  struct view view;
-  view.kind = eventsource_event_kind(event);
-  view.type.text = eventsource_event_type(event, &view.type.len);
-  view.data.text = eventsource_event_data(event, &view.data.len);
-  view.id.text = eventsource_event_id(event, &view.id.len);
-  view.url.text = eventsource_event_url(event, &view.url.len);
-  view.body.text = "";
-  view.body.len = view.headers = view.header_bytes = 0;
-  if (view.kind == EVENTSOURCE_KIND_OPEN || view.kind == EVENTSOURCE_KIND_ERROR) {
-    const char *name, *value;
-    view.body.text = eventsource_event_body(event, &view.body.len);
-    while (eventsource_event_header_at(event, view.headers, &name, &value)) {
-      view.header_bytes += strlen(name) + strlen(value) + 2;
-      view.headers++;
-    }
+static struct batch batch_in(char *bytes, size_t room) {
+  struct batch batch;
+  memset(&batch, 0, sizeof batch);
+  batch.bytes = bytes;
+  batch.room = room;
+  return batch;
+}
+
+static bool is_empty(const struct batch *batch) {
+  return batch->index == 0;
+}
+
+static void look_at_details(struct view *view, const eventsource_event *event) {
+  const char *name, *value;
+  view->body.text = eventsource_event_body(event, &view->body.len);
+  while (eventsource_event_header_at(event, view->headers, &name, &value)) {
+    view->header_bytes += strlen(name) + strlen(value) + 2;
+    view->headers++;
   }
-  return view;
+}
+
+/* Asks a message for no more than it takes: this runs for each of millions. */
+static inline void look_at(struct view *view, const struct batch *batch, const eventsource_event *event) {
+  view->kind = eventsource_event_kind(event);
+  view->is_item = view->kind == EVENTSOURCE_KIND_MESSAGE || view->kind == EVENTSOURCE_KIND_COMMENT;
+  view->type.text = eventsource_event_type(event, &view->type.len);
+  view->data.text = eventsource_event_data(event, &view->data.len);
+  view->id.text = eventsource_event_id(event, &view->id.len);
+  view->url.text = view->body.text = "";
+  view->url.len = view->body.len = view->headers = view->header_bytes = 0;
+  if (!view->is_item || is_empty(batch)) view->url.text = eventsource_event_url(event, &view->url.len);
+  if (view->kind == EVENTSOURCE_KIND_OPEN || view->kind == EVENTSOURCE_KIND_ERROR) look_at_details(view, event);
 }
 
 /* At most, because a text that repeats the last one takes no room. */
-static size_t size_of_view(const struct view *view) {
-  size_t size = sizeof(struct record) + view->type.len + view->id.len + view->url.len + view->body.len + view->header_bytes;
-  return size + view->data.len + 8; /* 8: records begin at multiples of 8 */
+static inline size_t size_of_view(const struct view *view) {
+  /* 16: records begin at multiples of 8, the first one too */
+  size_t size = sizeof(struct head) + sizeof(struct record) + view->type.len + view->data.len + view->id.len + view->url.len + 16;
+  return view->is_item ? size : size + sizeof(struct details) + view->body.len + view->header_bytes;
 }
 
-static void put(struct batch *batch, const char *text, size_t len, uint32_t *at, uint32_t *length) {
-  *at = (uint32_t)batch->used;
-  *length = (uint32_t)len;
-  memcpy(batch->bytes + batch->used, text, len);
-  batch->used += len;
+static inline bool fits(const struct batch *batch, size_t size) {
+  return size <= batch->room - batch->index - batch->data;
+}
+
+static inline struct span put(struct batch *batch, struct slice slice) {
+  struct span span = {(uint32_t)batch->index, (uint32_t)slice.len};
+  memcpy(batch->bytes + batch->index, slice.text, slice.len);
+  batch->index += slice.len;
+  return span;
 }
 
 /* Like put, but a text that stands in the batch already is only pointed at. */
-static void put_once(struct batch *batch, struct slice slice, uint32_t last_at, uint32_t last_len, uint32_t *at, uint32_t *length) {
-  if (slice.len == last_len && memcmp(batch->bytes + last_at, slice.text, slice.len) == 0) {
-    *at = last_at;
-    *length = last_len;
-  } else {
-    put(batch, slice.text, slice.len, at, length);
-  }
+static inline struct span put_once(struct batch *batch, struct slice slice, struct span last) {
+  bool same = slice.len == last.len && memcmp(batch->bytes + last.at, slice.text, slice.len) == 0;
+  return same ? last : put(batch, slice);
 }
 
-static void write_down(struct batch *batch, const eventsource_event *event, const struct view *view) {
-  struct record record, before;
-  size_t start = batch->used;
-  memset(&record, 0, sizeof record);
-  memset(&before, 0, sizeof before);
-  if (start != 0) memcpy(&before, batch->bytes + batch->last, sizeof before);
-  record.kind = (uint8_t)view->kind;
-  record.error = (uint8_t)eventsource_event_error(event);
-  record.state = (uint8_t)eventsource_event_state(event);
-  record.http_status = eventsource_event_http_status(event);
-  record.retry_ms = eventsource_event_retry_ms(event);
-  record.headers = (uint32_t)view->headers;
-  batch->used += sizeof record;
-  put_once(batch, view->type, before.type_at, before.type_len, &record.type_at, &record.type_len);
-  put_once(batch, view->id, before.id_at, before.id_len, &record.id_at, &record.id_len);
-  put_once(batch, view->url, before.url_at, before.url_len, &record.url_at, &record.url_len);
-  put(batch, view->data.text, view->data.len, &record.data_at, &record.data_len);
-  put(batch, view->body.text, view->body.len, &record.body_at, &record.body_len);
+static struct span put_data(struct batch *batch, struct slice slice) {
+  batch->data += slice.len;
+  memcpy(batch->bytes + batch->room - batch->data, slice.text, slice.len);
+  batch->head.items++;
+  return (struct span){(uint32_t)batch->data, (uint32_t)slice.len};
+}
+
+static void write_details(struct batch *batch, size_t at, const eventsource_event *event, const struct view *view) {
+  struct details details;
+  details.http_status = eventsource_event_http_status(event);
+  details.retry_ms = eventsource_event_retry_ms(event);
+  details.headers = (uint32_t)view->headers;
+  details.url = put_once(batch, view->url, (struct span){batch->head.url_at, batch->head.url_len});
+  details.body = put(batch, view->body);
   for (size_t i = 0; i < view->headers; i++) {
     const char *name, *value;
-    uint32_t at, len;
     if (!eventsource_event_header_at(event, i, &name, &value)) break;
-    put(batch, name, strlen(name) + 1, &at, &len);
-    put(batch, value, strlen(value) + 1, &at, &len);
+    put(batch, (struct slice){name, strlen(name) + 1});
+    put(batch, (struct slice){value, strlen(value) + 1});
   }
-  while (batch->used % 8 != 0) batch->bytes[batch->used++] = 0;
-  record.size = (uint32_t)(batch->used - start);
-  memcpy(batch->bytes + start, &record, sizeof record);
-  batch->bytes[offsetof(struct record, last_kind)] = (char)record.kind;
-  batch->last = start;
+  memcpy(batch->bytes + at, &details, sizeof details);
+}
+
+static void begin(struct batch *batch, struct slice url) {
+  batch->index = sizeof(struct head);
+  struct span span = put(batch, url);
+  batch->head.url_at = span.at;
+  batch->head.url_len = span.len;
+}
+
+static inline void pad(struct batch *batch) {
+  while (batch->index % 8 != 0) batch->bytes[batch->index++] = 0;
+}
+
+/* Member by member: a record put together elsewhere and copied as a whole would have to wait for its parts. */
+static inline void set_span(char *at, struct span span) {
+  memcpy(at, &span, sizeof span);
+}
+
+static inline void write_down(struct batch *batch, const eventsource_event *event, const struct view *view) {
+  if (is_empty(batch)) {
+    begin(batch, view->url);
+    pad(batch);
+  }
+  size_t start = batch->index;
+  char *record = batch->bytes + start;
+  uint8_t kinds[4] = {(uint8_t)view->kind, 0, 0, 0}; /* kind, error, state, unused */
+  batch->index += view->is_item ? sizeof(struct record) : sizeof(struct record) + sizeof(struct details);
+  batch->type = put_once(batch, view->type, batch->type);
+  batch->id = put_once(batch, view->id, batch->id);
+  set_span(record + offsetof(struct record, type), batch->type);
+  set_span(record + offsetof(struct record, id), batch->id);
+  if (view->is_item) {
+    set_span(record + offsetof(struct record, data), put_data(batch, view->data));
+  } else {
+    kinds[1] = (uint8_t)eventsource_event_error(event);
+    kinds[2] = (uint8_t)eventsource_event_state(event);
+    set_span(record + offsetof(struct record, data), put(batch, view->data));
+    write_details(batch, start + sizeof(struct record), event, view);
+  }
+  pad(batch);
+  uint32_t size = (uint32_t)(batch->index - start);
+  memcpy(record + offsetof(struct record, size), &size, sizeof size);
+  memcpy(record + offsetof(struct record, kind), kinds, sizeof kinds);
+  batch->head.last_kind = (uint32_t)view->kind;
+}
+
+/* As a Java array: `again`, if it has room and it pays, or a new one. */
+static jbyteArray hand_over(JNIEnv *env, struct batch *batch, jbyteArray again) {
+  size_t size = batch->index + batch->data;
+  batch->head.index_size = (uint32_t)batch->index;
+  batch->head.size = (uint32_t)size;
+  memcpy(batch->bytes, &batch->head, sizeof batch->head);
+  jbyteArray array = again;
+  if (again == NULL || size < SMALL || size > BATCH) array = size <= INT_MAX ? (*env)->NewByteArray(env, (jsize)size) : NULL;
+  if (array == NULL) {
+    throw_out_of_memory(env, "an event does not fit into the heap");
+    return NULL;
+  }
+  (*env)->SetByteArrayRegion(env, array, 0, (jsize)batch->index, (const jbyte *)batch->bytes);
+  const char *data = batch->bytes + batch->room - batch->data;
+  if (batch->data != 0) (*env)->SetByteArrayRegion(env, array, (jsize)batch->index, (jsize)batch->data, (const jbyte *)data);
+  return array;
 }
 
 /* An event that is larger than any buffer gets an array of its own. */
 static jbyteArray large(JNIEnv *env, const eventsource_event *event, const struct view *view) {
   size_t size = size_of_view(view);
-  struct batch batch = {size <= INT_MAX ? malloc(size) : NULL, 0, 0};
+  struct batch batch = batch_in(size <= INT_MAX ? malloc(size) : NULL, size);
   if (batch.bytes == NULL) {
     throw_out_of_memory(env, "an event does not fit into memory");
     return NULL;
   }
   write_down(&batch, event, view);
-  jbyteArray array = bytes_of(env, batch.bytes, batch.used);
+  jbyteArray array = hand_over(env, &batch, NULL);
   free(batch.bytes);
   return array;
 }
 
 /* Should the library itself fail, the stream still ends as every stream does. */
 static jbyteArray last_words(JNIEnv *env, eventsource_status status) {
-  char room[sizeof(struct record) + 256];
-  struct batch batch = {room, 0, 0};
+  char room[512];
+  struct batch batch = batch_in(room, sizeof room);
   struct view view;
   memset(&view, 0, sizeof view);
   view.kind = EVENTSOURCE_KIND_CLOSE;
@@ -401,37 +494,38 @@ static jbyteArray last_words(JNIEnv *env, eventsource_status status) {
   view.data.len = strlen(view.data.text);
   if (view.data.len > 200) view.data.len = 200;
   write_down(&batch, NULL, &view);
-  struct record record;
-  memcpy(&record, room, sizeof record);
-  record.error = EVENTSOURCE_ERROR_INTERNAL;
-  record.state = EVENTSOURCE_STATE_CLOSED;
-  memcpy(room, &record, sizeof record);
-  return bytes_of(env, room, batch.used);
+  room[sizeof(struct head) + offsetof(struct record, error)] = EVENTSOURCE_ERROR_INTERNAL;
+  room[sizeof(struct head) + offsetof(struct record, state)] = EVENTSOURCE_STATE_CLOSED;
+  return hand_over(env, &batch, NULL);
 }
 
-/* Waits for an event and takes what else has arrived with it. CONNECT comes alone and ERROR and CLOSE come last, since
- * the next call of next or poll ends the time in which they can be answered. */
-NATIVE(jbyteArray, fill)(JNIEnv *env, jclass type, jlong number) {
+/* Waits for an event and takes what else has arrived with it. Or does not wait: null where nothing but another wait would
+ * bring more. CONNECT comes alone and ERROR and CLOSE come last, since the next call of next or poll ends the time in which
+ * they can be answered. */
+NATIVE(jbyteArray, fill)(JNIEnv *env, jclass type, jlong number, jbyteArray again, jboolean wait) {
   UNUSED(type);
   struct handle *handle = handle_of(number);
   _Alignas(8) char room[BATCH];
-  struct batch batch = {room, 0, 0};
+  struct batch batch = batch_in(room, BATCH);
   const eventsource_event *event = handle->pending;
   handle->pending = NULL;
   if (event == NULL) {
-    eventsource_status status = eventsource_next(handle->source, &event);
-    if (status != EVENTSOURCE_STATUS_OK) return last_words(env, status);
+    eventsource_status status = wait ? eventsource_next(handle->source, &event) : eventsource_poll(handle->source, &event);
+    if (status != EVENTSOURCE_STATUS_OK) return wait ? last_words(env, status) : NULL; /* what failed fails again in next */
   }
   for (;;) {
-    struct view view = look_at(event);
-    if (batch.used != 0 && (view.kind == EVENTSOURCE_KIND_CONNECT || size_of_view(&view) > BATCH - batch.used)) {
+    struct view view;
+    look_at(&view, &batch, event);
+    size_t size = size_of_view(&view);
+    bool is_alone = view.kind == EVENTSOURCE_KIND_CONNECT && (!wait || !is_empty(&batch));
+    if (is_alone || !fits(&batch, size)) {
+      if (!is_alone && is_empty(&batch)) return large(env, event, &view);
       handle->pending = event;
       break;
     }
-    if (size_of_view(&view) > BATCH) return large(env, event, &view);
     write_down(&batch, event, &view);
     if (view.kind == EVENTSOURCE_KIND_CONNECT || view.kind == EVENTSOURCE_KIND_ERROR || view.kind == EVENTSOURCE_KIND_CLOSE) break;
-    if (eventsource_poll(handle->source, &event) != EVENTSOURCE_STATUS_OK) break; /* what failed fails again in next */
+    if (eventsource_poll(handle->source, &event) != EVENTSOURCE_STATUS_OK) break; /* here, too */
   }
-  return bytes_of(env, room, batch.used);
+  return is_empty(&batch) ? NULL : hand_over(env, &batch, again);
 }

@@ -5,14 +5,15 @@ import java.nio.ByteOrder
 import java.util.AbstractMap.SimpleImmutableEntry
 
 /**
- * The events that one native call brought, as `struct record` in eventsource_jni.c lays them out. Texts stay bytes until
- * somebody asks for them. Iterated once; what is left is dropped once the source is closed, but for the Close itself.
+ * The events that one native call brought, as `struct head` and `struct record` in eventsource_jni.c lay them out. Texts stay
+ * bytes until somebody asks for them, but for [texts]: the data of the messages and comments, where it has been decoded and
+ * its bytes are no longer in [bytes].
  */
 internal class Batch(
     private val bytes: ByteArray,
+    private val texts: Array<String?>?,
     private val stream: Stream,
-) : Iterable<Event>,
-    Iterator<Event> {
+) {
     private class Decoded(
         val at: Int,
         val length: Int,
@@ -20,47 +21,48 @@ internal class Batch(
     )
 
     private val numbers = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder())
-    private var cursor = 0
-    private var ready: Event? = null
+    private val end = numbers.getInt(INDEX_SIZE)
+    private val size = numbers.getInt(SIZE)
+    private var cursor = numbers.firstRecord()
+    private var item = 0
 
     // The last ones decoded: most events of a batch share them. Races are harmless, what is pointed to is immutable.
     private var lastType: Decoded? = null
     private var lastId: Decoded? = null
     private var lastUrl: Decoded? = null
 
+    /** Whether somebody has asked a message for its data. */
+    var isRead = false
+
     /** Whether this batch is an attempt about to begin: it comes alone. */
     val isConnect: Boolean
-        get() = bytes[KIND].toInt() == CONNECT
+        get() = numbers.getInt(LAST_KIND) == CONNECT
 
     /** Whether the stream ends with this batch. */
     val isLast: Boolean
-        get() = bytes[LAST_KIND].toInt() == CLOSE
+        get() = numbers.getInt(LAST_KIND) == CLOSE
 
-    override fun iterator(): Iterator<Event> = this
+    /** Whether the next native call ends the time in which the last event can be answered. */
+    val isAnswerable: Boolean
+        get() = numbers.getInt(LAST_KIND).let { it == CONNECT || it == ERROR || it == CLOSE }
 
-    override fun hasNext(): Boolean {
-        // Looked at anew each time: a close between two events holds back what lies ready.
-        if (ready == null || (stream.isClosed && ready !is Event.Close)) ready = take()
-        return ready != null
-    }
+    /** Of a batch that is one: the attempt. */
+    fun connect(): Event.Connect = Event.Connect(this, numbers.firstRecord())
 
-    override fun next(): Event {
-        if (!hasNext()) throw NoSuchElementException()
-        val event = ready
-        ready = null
-        return event!!
-    }
-
-    /** The next event that is still to be delivered. Kinds that a later library may add are left out. */
-    private fun take(): Event? {
-        while (cursor < bytes.size) {
+    /**
+     * The next event. Once the source is closed what is left is dropped, but for the Close itself. Kinds that a later library may
+     * add are left out.
+     */
+    fun nextOrNull(): Event? {
+        while (cursor < end) {
             val at = cursor
             cursor += numbers.getInt(at)
             val kind = bytes[at + KIND].toInt()
+            val text = if (kind == MESSAGE || kind == COMMENT) texts?.get(item++) else null
             if (stream.isClosed && kind != CLOSE) continue
             when (kind) {
-                MESSAGE -> return Event.Message(this, at)
-                COMMENT -> return Event.Comment(this, at)
+                MESSAGE -> return Event.Message(this, at, text)
+                COMMENT -> return Event.Comment(this, at, text)
                 CONNECT -> return Event.Connect(this, at)
                 OPEN -> return Event.Open(this, at)
                 ERROR -> return Event.Error(this, at)
@@ -81,13 +83,19 @@ internal class Batch(
     }
 
     fun url(at: Int): String {
+        val kind = bytes[at + KIND].toInt()
+        val slot = if (kind == MESSAGE || kind == COMMENT) ITEMS_URL else at + URL
         val known = lastUrl
-        return if (known != null && isSame(known, at + URL)) known.text else decode(at + URL).also { lastUrl = it }.text
+        return if (known != null && isSame(known, slot)) known.text else decode(slot).also { lastUrl = it }.text
     }
 
-    fun data(at: Int): String = text(numbers.getInt(at + DATA), numbers.getInt(at + DATA + 4))
+    /** The data of a message or a comment, if it was not among [texts]. */
+    fun item(at: Int): String = bytes.itemText(numbers, size, at)
 
-    fun body(at: Int): String = text(numbers.getInt(at + BODY), numbers.getInt(at + BODY + 4))
+    /** The reason of an error or a close in words. */
+    fun reason(at: Int): String = bytes.text(numbers.getInt(at + DATA), numbers.getInt(at + DATA + 4))
+
+    fun body(at: Int): String = bytes.text(numbers.getInt(at + BODY), numbers.getInt(at + BODY + 4))
 
     fun error(at: Int): ErrorKind = ErrorKind.of(bytes[at + ERROR_NUMBER].toInt() and 0xff)
 
@@ -102,7 +110,7 @@ internal class Batch(
 
         fun string(): String {
             val end = bytes.indexOfZero(from)
-            return text(from, end - from).also { from = end + 1 }
+            return bytes.text(from, end - from).also { from = end + 1 }
         }
         return List(numbers.getInt(at + HEADERS)) { SimpleImmutableEntry(string(), string()) }
     }
@@ -115,38 +123,81 @@ internal class Batch(
     private fun decode(slot: Int): Decoded {
         val at = numbers.getInt(slot)
         val length = numbers.getInt(slot + 4)
-        return Decoded(at, length, text(at, length))
+        return Decoded(at, length, bytes.text(at, length))
     }
 
-    private fun text(
-        at: Int,
-        length: Int,
-    ): String = if (length == 0) "" else String(bytes, at, length, Charsets.UTF_8)
+    companion object {
+        /** How many bytes a batch of several events has at most. */
+        const val LARGEST = 16 * 1024
 
-    private companion object {
+        /** Of [room], which will be used again: a copy, and with [decoded] the data of messages and comments as strings instead of bytes. */
+        fun of(
+            room: ByteArray,
+            decoded: Boolean,
+            stream: Stream,
+        ): Batch {
+            val numbers = ByteBuffer.wrap(room).order(ByteOrder.nativeOrder())
+            val size = numbers.getInt(SIZE)
+            if (!decoded) return Batch(room.copyOf(size), null, stream)
+            val texts = arrayOfNulls<String>(numbers.getInt(ITEMS))
+            val end = numbers.getInt(INDEX_SIZE)
+            var at = numbers.firstRecord()
+            var count = 0
+            while (at < end) {
+                val kind = room[at + KIND].toInt()
+                if (kind == MESSAGE || kind == COMMENT) texts[count++] = room.itemText(numbers, size, at)
+                at += numbers.getInt(at)
+            }
+            return Batch(room.copyOf(end), texts, stream)
+        }
+
         // eventsource_kind
-        const val CONNECT = 1
-        const val OPEN = 2
-        const val MESSAGE = 3
-        const val COMMENT = 4
-        const val ERROR = 5
-        const val CLOSE = 6
+        private const val CONNECT = 1
+        private const val OPEN = 2
+        private const val MESSAGE = 3
+        private const val COMMENT = 4
+        private const val ERROR = 5
+        private const val CLOSE = 6
 
-        // struct record: where its members lie; a text is an offset and a length
-        const val KIND = 4
-        const val ERROR_NUMBER = 5
-        const val STATE_NUMBER = 6
-        const val LAST_KIND = 7
-        const val TYPE = 8
-        const val DATA = 16
-        const val ID = 24
-        const val URL = 32
-        const val HTTP_STATUS = 40
-        const val BODY = 44
-        const val HEADERS = 52
-        const val RETRY = 56
+        // struct head; a text is an offset and a length
+        private const val INDEX_SIZE = 0
+        private const val SIZE = 4
+        private const val ITEMS_URL = 8
+        private const val ITEMS = 16
+        private const val LAST_KIND = 20
+        private const val HEAD = 24
 
-        fun ByteArray.indexOfZero(from: Int): Int {
+        // struct record: where its members lie
+        private const val KIND = 4
+        private const val ERROR_NUMBER = 5
+        private const val STATE_NUMBER = 6
+        private const val TYPE = 8
+        private const val ID = 16
+        private const val DATA = 24
+
+        // struct details
+        private const val URL = 32
+        private const val BODY = 40
+        private const val HTTP_STATUS = 48
+        private const val HEADERS = 52
+        private const val RETRY = 56
+
+        /** It begins at the next multiple of 8 behind the URL. */
+        private fun ByteBuffer.firstRecord(): Int = (HEAD + getInt(ITEMS_URL + 4) + 7) and 7.inv()
+
+        private fun ByteArray.text(
+            at: Int,
+            length: Int,
+        ): String = if (length == 0) "" else String(this, at, length, Charsets.UTF_8)
+
+        /** Data of messages and comments is counted from the batch's end. */
+        private fun ByteArray.itemText(
+            numbers: ByteBuffer,
+            size: Int,
+            at: Int,
+        ): String = text(size - numbers.getInt(at + DATA), numbers.getInt(at + DATA + 4))
+
+        private fun ByteArray.indexOfZero(from: Int): Int {
             var at = from
             while (this[at] != 0.toByte()) at++
             return at

@@ -81,8 +81,9 @@ public enum class State {
  * Something that happened to an [EventSource], in this order:
  * `(Connect [Open (Message | Comment | Error too large)*] [Error])* Close`.
  *
- * Events are immutable and may be kept and passed to any thread. Texts are decoded when they are first asked for; an event
- * that is kept keeps the bytes it came with, 16 KiB at most or its own size.
+ * Events are immutable and may be kept and passed to any thread. Texts are decoded when they are first asked for, in a burst
+ * also once messages have been asked for their data; an event that is kept keeps the bytes it came with, 16 KiB at most or
+ * its own size.
  */
 public sealed class Event private constructor(
     internal val batch: Batch,
@@ -130,26 +131,29 @@ public sealed class Event private constructor(
     public class Message internal constructor(
         batch: Batch,
         at: Int,
+        private var decoded: String?,
     ) : Event(batch, at) {
-        private var text: String? = null
-
         /** Its type: "message" unless the server names another. */
         public val type: String
             get() = batch.type(at)
 
         /** Its data; lines are joined with a line feed. */
         public val data: String
-            get() = text ?: batch.data(at).also { text = it }
+            get() {
+                if (!batch.isRead) batch.isRead = true
+                return decoded ?: batch.item(at).also { decoded = it }
+            }
     }
 
     /** A comment of the server, often no more than a sign of life. */
     public class Comment internal constructor(
         batch: Batch,
         at: Int,
+        private val decoded: String?,
     ) : Event(batch, at) {
         /** What stands after the colon, untrimmed. */
         public val text: String
-            get() = batch.data(at)
+            get() = decoded ?: batch.item(at)
     }
 
     /** An attempt failed or a stream broke. Another attempt follows in [retryMs], unless that is -1. Answer with [EventSource.retry]. */
@@ -163,7 +167,7 @@ public sealed class Event private constructor(
 
         /** The reason in words, for people. */
         public val message: String
-            get() = batch.data(at)
+            get() = batch.reason(at)
 
         /** CONNECTING if another attempt follows, CLOSED if not, OPEN if only one event was too large. */
         public val state: State
@@ -200,7 +204,7 @@ public sealed class Event private constructor(
 
         /** The reason in words, for people. */
         public val message: String
-            get() = batch.data(at)
+            get() = batch.reason(at)
 
         /** The last HTTP status, or 0. */
         public val httpStatus: Int

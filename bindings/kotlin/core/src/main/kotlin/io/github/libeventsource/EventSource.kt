@@ -93,7 +93,7 @@ public class EventSource
         public fun start(listener: Listener): Unit = stream.start(this, ListenerSink(listener, config))
 
         /** Connects and delivers events to [listener] in batches. Once only. */
-        public fun start(listener: BatchListener): Unit = stream.start(this, BatchSink(listener, config))
+        public fun start(listener: BatchListener): Unit = stream.start(this, BatchSink(listener, config, stream))
 
         /** Disconnects and keeps the place in the stream; no flow control. Before [start]: starts paused. */
         public fun pause(): Boolean = stream.interrupt(Native.PAUSE)

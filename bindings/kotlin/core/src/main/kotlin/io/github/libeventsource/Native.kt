@@ -74,8 +74,15 @@ internal object Native {
      */
     fun isStatus(number: Long): Boolean = number in -4096L..-1L
 
-    /** Blocks until there is something, then brings all there is, as [Batch] reads it. */
-    @JvmStatic external fun fill(source: Long): ByteArray
+    /**
+     * Brings all events there are, as [Batch] reads them: in [room] where that is not null and has a purpose, else in an array of
+     * its own. Where there are none it blocks, or without [wait] gives null.
+     */
+    @JvmStatic external fun fill(
+        source: Long,
+        room: ByteArray?,
+        wait: Boolean,
+    ): ByteArray?
 
     fun text(bytes: ByteArray): String = String(bytes, Charsets.UTF_8)
 

@@ -7,7 +7,7 @@ internal interface Sink {
 
     fun deliver(
         source: EventSource,
-        batch: Batch,
+        batches: List<Batch>,
     )
 }
 
@@ -20,39 +20,49 @@ internal class ListenerSink(
 
     override fun deliver(
         source: EventSource,
-        batch: Batch,
+        batches: List<Batch>,
     ) {
-        while (batch.hasNext()) {
-            try {
-                when (val event = batch.next()) {
-                    is Event.Message -> listener.onMessage(source, event)
-                    is Event.Comment -> listener.onComment(source, event)
-                    is Event.Connect -> listener.onConnect(source, event)
-                    is Event.Open -> listener.onOpen(source, event)
-                    is Event.Error -> listener.onError(source, event)
-                    is Event.Close -> listener.onClose(source, event)
-                }
-            } catch (thrown: Throwable) {
-                Stream.report(config, source, thrown)
+        for (batch in batches) while (deliverNext(source, batch)) Unit
+    }
+
+    /** False where there is no more. */
+    private fun deliverNext(
+        source: EventSource,
+        batch: Batch,
+    ): Boolean {
+        try {
+            when (val event = batch.nextOrNull()) {
+                null -> return false
+                is Event.Message -> listener.onMessage(source, event)
+                is Event.Comment -> listener.onComment(source, event)
+                is Event.Connect -> listener.onConnect(source, event)
+                is Event.Open -> listener.onOpen(source, event)
+                is Event.Error -> listener.onError(source, event)
+                is Event.Close -> listener.onClose(source, event)
             }
+        } catch (thrown: Throwable) {
+            Stream.report(config, source, thrown)
         }
+        return true
     }
 }
 
 internal class BatchSink(
     private val listener: EventSource.BatchListener,
     private val config: Config,
+    private val stream: Stream,
 ) : Sink {
     override val isDirect: Boolean
         get() = true
 
     override fun deliver(
         source: EventSource,
-        batch: Batch,
+        batches: List<Batch>,
     ) {
-        if (!batch.hasNext()) return
+        val events = Burst(batches, stream)
+        if (!events.hasNext()) return
         try {
-            listener.onEvents(source, batch)
+            listener.onEvents(source, events)
         } catch (thrown: Throwable) {
             Stream.report(config, source, thrown)
         }

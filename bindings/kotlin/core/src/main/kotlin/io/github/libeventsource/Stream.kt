@@ -28,6 +28,7 @@ internal class Stream(
     private var handedOver: HandOver? = null
     private var answer: Future<*>? = null
     private var interruptions = 0
+    private val intake = Intake(this) // the pulling thread's
 
     /** Whether close has been called. */
     @Volatile
@@ -155,9 +156,11 @@ internal class Stream(
     ): Boolean {
         var isLast = false
         try {
-            val batch = Batch(Native.fill(handle), this)
-            isLast = batch.isLast
-            owner.get()?.let { deliver(it, sink, batch) }
+            // Who hands events to another thread should not have to do so for a few of them.
+            val batches = intake.take(handle, all = sink.isDirect)
+            isLast = batches.last().isLast
+            owner.get()?.let { deliver(it, sink, batches) }
+            intake.delivered(batches)
         } catch (exhausted: Throwable) {
             // no memory: these events are lost, the stream is not
             owner.get()?.let { report(config, it, exhausted) }
@@ -168,17 +171,17 @@ internal class Stream(
     private fun deliver(
         source: EventSource,
         sink: Sink,
-        batch: Batch,
+        batches: List<Batch>,
     ) {
         val before = synchronized(lock) { interruptions }
         val executor = if (sink.isDirect) null else config.local.executor
         val pending = arrayOfNulls<Future<out Map<String, String?>>>(1)
         val work =
             Runnable {
-                if (batch.isConnect) pending[0] = prepare(source, batch)
-                sink.deliver(source, batch)
+                if (batches[0].isConnect) pending[0] = prepare(source, batches[0])
+                sink.deliver(source, batches)
             }
-        if (executor == null) work.run() else handOver(source, executor, work, batch.isLast)
+        if (executor == null) work.run() else handOver(source, executor, work, batches.last().isLast)
         pending[0]?.let { await(source, it, before) }
     }
 
@@ -236,7 +239,7 @@ internal class Stream(
         source: EventSource,
         batch: Batch,
     ): Future<out Map<String, String?>>? {
-        val event = Event.Connect(batch, 0)
+        val event = batch.connect()
         if (isClosed) return null
         try {
             Platform.refusesCleartext(event.url)?.let { throw IllegalStateException(it) }

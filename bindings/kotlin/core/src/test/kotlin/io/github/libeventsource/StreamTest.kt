@@ -194,6 +194,50 @@ class StreamTest {
     }
 
     @Test
+    fun `events that are kept stay what they are, whether or not their data was asked for`() {
+        val count = 60_000
+        val burst = (0 until count).joinToString("") { "id: $it\nevent: ${it % 7}\n:é $it\ndata: nümber $it\n\n" }
+        server.on("/events", stream(burst))
+        val messages = ArrayList<Event.Message>()
+        val comments = ArrayList<Event.Comment>()
+        val done = CountDownLatch(1)
+        var wrong = 0
+        val listener =
+            object : EventSource.Listener {
+                override fun onComment(
+                    source: EventSource,
+                    event: Event.Comment,
+                ) {
+                    comments.add(event)
+                }
+
+                override fun onMessage(
+                    source: EventSource,
+                    event: Event.Message,
+                ) {
+                    val n = messages.size
+                    messages.add(event)
+                    // For some batches in a row all, some and none, so that what is decoded at once and what later alternate.
+                    val reads = if (n / 5_000 % 3 == 0) true else n / 5_000 % 3 == 1 && n % 100 == 0
+                    if (reads && event.data != "nümber $n") wrong++
+                    if (n == count - 1) done.countDown()
+                }
+            }
+        EventSource(server.url("/events")).use { source ->
+            source.start(listener)
+            assertTrue(done.await(DEADLINE_MS, TimeUnit.MILLISECONDS), "only ${messages.size}")
+        }
+        assertEquals(0, wrong)
+        for ((n, message) in messages.withIndex()) {
+            assertEquals("nümber $n", message.data)
+            assertEquals("${n % 7}", message.type)
+            assertEquals("$n", message.lastEventId)
+            assertEquals("é $n", comments[n].text)
+            assertEquals(server.url("/events"), message.url)
+        }
+    }
+
+    @Test
     fun `events of every size around the batch's end`() {
         // One write, so that they meet in one batch; sizes that fill 16 KiB exactly are among them.
         val sizes = (15_900..16_600 step 4).toList() + (7_900..8_200 step 3) + listOf(0, 1, 100_000, 5)

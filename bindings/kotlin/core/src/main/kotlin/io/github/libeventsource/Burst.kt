@@ -1,0 +1,34 @@
+package io.github.libeventsource
+
+/** Batches as one: what a batch listener gets. Iterated once. */
+internal class Burst(
+    private val batches: List<Batch>,
+    private val stream: Stream,
+) : Iterable<Event>,
+    Iterator<Event> {
+    private var current = 0
+    private var ready: Event? = null
+
+    override fun iterator(): Iterator<Event> = this
+
+    override fun hasNext(): Boolean {
+        // Looked at anew each time: a close between two events holds back what lies ready.
+        if (ready == null || (stream.isClosed && ready !is Event.Close)) ready = take()
+        return ready != null
+    }
+
+    override fun next(): Event {
+        if (!hasNext()) throw NoSuchElementException()
+        val event = ready
+        ready = null
+        return event!!
+    }
+
+    private fun take(): Event? {
+        while (current < batches.size) {
+            batches[current].nextOrNull()?.let { return it }
+            current++
+        }
+        return null
+    }
+}

@@ -1,0 +1,57 @@
+package io.github.libeventsource
+
+/**
+ * Takes batches from the native source, on the pulling thread, and learns from what became of the last one: in a burst, data that
+ * will be asked for is decoded straight from an array that is used again and again, and never copied as bytes.
+ */
+internal class Intake(
+    private val stream: Stream,
+) {
+    private var room: ByteArray? = null // only while much comes: an idle source owns no buffer
+    private var quiet = 0
+    private var decodes = false
+
+    /** Waits for events and takes a batch of them, or with [all] about as much as one read from the network brings. */
+    fun take(
+        source: Long,
+        all: Boolean,
+    ): List<Batch> {
+        val first = batch(source, true)!!
+        if (!all || first.isAnswerable) return listOf(first)
+        val batches = arrayListOf(first)
+        while (batches.size < MOST && !batches.last().isAnswerable) batches.add(batch(source, false) ?: break)
+        return batches
+    }
+
+    private fun batch(
+        source: Long,
+        wait: Boolean,
+    ): Batch? {
+        val again = room
+        val bytes = Native.fill(source, again, wait) ?: return null
+        if (bytes === again) {
+            quiet = 0
+            return Batch.of(bytes, decodes, stream)
+        }
+        if (bytes.size > Batch.LARGEST / 2) {
+            if (again == null && bytes.size <= Batch.LARGEST) room = ByteArray(Batch.LARGEST)
+        } else if (again != null && ++quiet == QUIET) {
+            room = null
+            quiet = 0
+        }
+        return Batch(bytes, null, stream)
+    }
+
+    /** [batches] have been delivered. Where their data was not looked at, that of the next will not be, either. */
+    fun delivered(batches: List<Batch>) {
+        decodes = batches.any { it.isRead }
+    }
+
+    private companion object {
+        /** 64 KiB. */
+        const val MOST = 4
+
+        /** So many batches in a row that have no need of it are the end of a burst. */
+        const val QUIET = 8
+    }
+}

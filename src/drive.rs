@@ -239,6 +239,15 @@ impl EventSource {
         Ok(event(&mode).map(|event| take(&event)))
     }
 
+    /// As [`poll_with`](Self::poll_with), for a source that is pulled and an event that has been received already; `None`: ask
+    /// `poll_with`. Nothing is logged in here, so nothing of the caller's runs but `take`.
+    #[inline(always)]
+    pub(crate) fn poll_received<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Option<R> {
+        let mut mode = self.mode.try_lock().ok()?;
+        let Mode::Pull(pull) = &mut *mode else { return None };
+        pull.poll_received()?.then(|| take(&pull.event()))
+    }
+
     /// Closes and waits until all is over: CLOSE delivered to callbacks, callbacks dropped, the thread gone. Inside a callback of
     /// the library it does not wait.
     pub fn free(self) {

@@ -121,12 +121,18 @@ impl Source {
     /// What comes next. Ends the loan of the last event.
     #[inline(always)]
     pub(crate) fn step(&mut self) -> Step {
-        if !self.window && self.control.epoch() == self.epoch && !self.control.id_is_set() {
-            if let Phase::Open = self.phase {
-                return self.parse();
-            }
-        }
-        self.step_slowly()
+        self.step_on().unwrap_or_else(|| self.step_slowly())
+    }
+
+    /// What comes next where the parser just goes on, which is nearly always; `None` where there is something else to do first.
+    /// Nothing is logged in here, so nothing of the caller's runs.
+    #[inline(always)]
+    pub(crate) fn step_on(&mut self) -> Option<Step> {
+        let on = !self.window
+            && self.control.epoch() == self.epoch
+            && !self.control.id_is_set()
+            && matches!(self.phase, Phase::Open);
+        on.then(|| self.parse())
     }
 
     #[inline(never)]
@@ -206,6 +212,12 @@ impl Source {
             }
             None => Step::Work(self.epoch, Work::Read),
         }
+    }
+
+    /// What kind of event `step` announced.
+    #[inline(always)]
+    pub(crate) fn kind(&self) -> Kind {
+        self.current.kind
     }
 
     /// The event that `step` announced. On loan until the next step.

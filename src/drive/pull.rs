@@ -59,7 +59,24 @@ impl Pull {
             return Ok(false);
         }
         self.left = None;
-        match self.machine.step() {
+        let step = self.machine.step();
+        self.polled(step)
+    }
+
+    /// As `poll`, where the event lies in what an open stream has received; `None` where more has to be looked at. Nothing is
+    /// logged in here, so nothing of the caller's runs.
+    #[inline(always)]
+    pub(super) fn poll_received(&mut self) -> Option<bool> {
+        if self.left.is_some() {
+            return None;
+        }
+        let step = self.machine.step_on()?;
+        self.polled(step).ok()
+    }
+
+    #[inline(always)]
+    fn polled(&mut self, step: Step) -> Result<bool, CallError> {
+        match step {
             Step::Event => {
                 self.let_go();
                 Ok(true)
@@ -73,12 +90,14 @@ impl Pull {
     }
 
     /// After CLOSE nobody needs the connection, though the source may lie about for long.
+    #[inline(always)]
     fn let_go(&mut self) {
-        if self.machine.event().kind == Kind::Close {
+        if self.machine.kind() == Kind::Close {
             self.worker.disconnect();
         }
     }
 
+    #[inline(always)]
     pub(super) fn event(&self) -> Event<'_> {
         self.machine.event()
     }

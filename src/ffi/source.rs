@@ -200,7 +200,13 @@ pub unsafe extern "C" fn eventsource_poll(
     guard(|| {
         // SAFETY: the header asks for a place to write to.
         let out = unsafe { Out::new(event_out.cast(), "event_out") }?;
-        // SAFETY: the header asks for a source or NULL. Held, since the log function may free it in here.
+        // SAFETY: the header asks for a source or NULL. Nothing of C's runs in `poll_received`, so it need not be held.
+        let borrowed = unsafe { shared(source.cast_const(), "the source") }?;
+        if borrowed.source.poll_received(|event| borrowed.lend(event)).is_some() {
+            out.set(borrowed.lent.get());
+            return Ok(EVENTSOURCE_STATUS_OK);
+        }
+        // SAFETY: as above, and not freed yet. Held, since the log function may free it in here.
         let source = unsafe { held(source) }?;
         if source.source.poll_with(|event| source.lend(event))?.is_none() {
             return Ok(EVENTSOURCE_STATUS_AGAIN);

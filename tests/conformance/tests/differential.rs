@@ -1,4 +1,4 @@
-//! The parser beside three by others, over generated streams. Where one disagrees there has to be a rule of the standard, a row of
+//! The parser beside four by others, over generated streams. Where one disagrees there has to be a rule of the standard, a row of
 //! BEHAVIOUR's second part, that the stream touches and that this peer is known to break; each such row has an example here
 //! that shows who is wrong.
 #![allow(missing_docs)]
@@ -66,8 +66,19 @@ fn sse_codec(chunks: &[&[u8]]) -> Vec<Message> {
     all
 }
 
-const PEERS: [(&str, Parse); 3] =
-    [("eventsource-stream", eventsource_stream), ("sseer", sseer), ("sse-codec", sse_codec)];
+fn sse_parse(chunks: &[&[u8]]) -> Vec<Message> {
+    let (mut parser, mut all) = (sse_parse::SseParser::new(), Vec::new());
+    for chunk in chunks {
+        parser.feed(chunk);
+        while let Some(event) = parser.next_event() {
+            all.push((event.event, event.data, event.id));
+        }
+    }
+    all
+}
+
+const PEERS: [(&str, Parse); 4] =
+    [("eventsource-stream", eventsource_stream), ("sseer", sseer), ("sse-codec", sse_codec), ("sse-parse", sse_parse)];
 
 /// A rule that a peer breaks, and when a stream touches it.
 struct Rule {
@@ -195,7 +206,7 @@ fn every_disagreement_is_explained() {
         }
     }));
     let mut dice = Dice(7);
-    let (mut agreed, mut explained) = ([0; 3], [0; 3]);
+    let (mut agreed, mut explained) = ([0; 4], [0; 4]);
     for n in 0..30_000 {
         let stream = stream(&mut dice, n % 3 == 0);
         let chunks = chunked(&mut dice, &stream);

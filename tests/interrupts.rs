@@ -315,7 +315,8 @@ fn in_a_process_whose_lookups_hang(test: &str) {
     let [library, file] = ["hang.so", "hang"].map(|name| directory.join(name));
     std::fs::write(&file, "").unwrap();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/hang.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status().unwrap();
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status().unwrap();
     assert!(built.success());
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]);

@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use eventsource_conformance::{Answer, call};
-use eventsource_test_server::{Script, Server};
+use eventsource_test_server::{BlackHole, Script, Server};
 use serde_json::{Value, json};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -34,6 +34,41 @@ struct Harness {
     authority: String,
     child: Child,
     node: bool,
+    hang: Option<Hang>,
+}
+
+/// While its file is there, lookups of names under .test hang in the service. Linux alone can load what makes them.
+struct Hang {
+    library: PathBuf,
+    file: PathBuf,
+}
+
+impl Hang {
+    fn build() -> Option<Hang> {
+        if !cfg!(target_os = "linux") {
+            return None;
+        }
+        // Below target, which the root that Swift runs in has too.
+        let folder = std::env::current_exe().expect("this program").with_file_name("contract-hang");
+        std::fs::create_dir_all(&folder).expect("a folder for a library");
+        let library = folder.join(format!("{}.so", std::process::id()));
+        let source = Path::new(ROOT).join("tests/common/hang.c");
+        let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+        assert!(built.is_ok_and(|status| status.success()), "cc");
+        Some(Hang { file: library.with_extension("file"), library })
+    }
+
+    fn asked(&self) -> usize {
+        std::fs::read(self.file.with_extension("file.asked")).map_or(0, |text| text.len())
+    }
+}
+
+impl Drop for Hang {
+    fn drop(&mut self) {
+        for path in [&self.library, &self.file, &self.file.with_extension("file.asked")] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 /// A stream of the service, deleted when it is dropped.
@@ -52,12 +87,12 @@ impl Harness {
     fn start(name: &str) -> Harness {
         let port = free_port();
         let run = Path::new(ROOT).join("tests/contract/run");
-        let mut child = Command::new(run)
-            .args([name, &port.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("tests/contract/run");
+        let (mut command, hang) = (Command::new(run), Hang::build());
+        if let Some(hang) = &hang {
+            command.env("LD_PRELOAD", &hang.library).env("HANG_FILE", &hang.file);
+        }
+        command.args([name, &port.to_string()]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("tests/contract/run");
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().expect("its standard output"));
         out.read_line(&mut line).expect("a line when it is ready");
@@ -77,7 +112,7 @@ impl Harness {
             connection.run(&if closes { answer.fin() } else { answer.next_request() })
         });
         let authority = format!("127.0.0.1:{port}");
-        Harness { server: Server::start(), callbacks, waiting, authority, child, node: name == "node" }
+        Harness { server: Server::start(), callbacks, waiting, authority, child, node: name == "node", hang }
     }
 
     fn call(&self, method: &str, path: &str, body: &str) -> Answer {
@@ -439,10 +474,49 @@ fn a_stream_may_be_deleted_in_every_phase(h: &Harness) {
     assert!(waiting.delete() < 300);
     std::thread::sleep(Duration::from_secs(2)); // the wait, lengthened as much as it may be
     h.requests("/delete-waiting", 1);
+    before_the_request(h);
     // Where the end has come already, there still is a stream to delete.
     let mut ended = h.stream("delete-ended", [Script::empty(404)], soon());
     ended.error();
     assert!(ended.delete() < 300);
+}
+
+/// How many connections to that port have had no answer yet.
+fn connecting(port: u16) -> usize {
+    let text = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+    let (to, syn_sent) = (format!(":{port:04X}"), "02");
+    let fields = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields.filter(|fields| fields[2].ends_with(&to) && fields[3] == syn_sent).count()
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < end, "{what} does not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The phases that no server sees: the lookup of the name, and the connection that nobody answers.
+fn before_the_request(h: &Harness) {
+    let Some(hang) = &h.hang else { return };
+    std::fs::write(&hang.file, "").expect("a file");
+    let mut lookup = h.open("delete-lookup", "http://nobody.test/", soon());
+    until("the lookup", || hang.asked() > 0);
+    assert!(lookup.delete() < 300);
+    assert_eq!(lookup.delete(), 404);
+    lookup.quiet();
+    std::fs::remove_file(&hang.file).expect("it was there until now");
+    lookup.quiet();
+    let hole = BlackHole::start();
+    let port = hole.address().port();
+    let filling = connecting(port);
+    let mut connect = h.open("delete-connect", &format!("http://{}/", hole.address()), soon());
+    until("a SYN", || connecting(port) > filling);
+    assert!(connect.delete() < 300);
+    until("the end of the attempt", || connecting(port) == filling);
+    assert_eq!(connect.delete(), 404);
+    connect.quiet();
 }
 
 fn what_is_no_call_is_refused(h: &Harness) {

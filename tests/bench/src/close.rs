@@ -221,7 +221,7 @@ fn lookups() -> [(f64, f64); 4] {
     let (library, file) = (folder.join("hang.so"), folder.join("hang"));
     std::fs::write(&file, "").expect("a file");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../common/hang.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
     assert!(built.is_ok_and(|status| status.success()), "cc");
     let program = std::env::current_exe().expect("this program");
     let output = Command::new(program).arg("close-lookup").env("LD_PRELOAD", library).env("HANG_FILE", &file).output();

@@ -4,6 +4,7 @@ pub mod words;
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// The answer to a [`call`].
 #[derive(Debug)]
@@ -27,6 +28,7 @@ impl Answer {
 /// One request over a connection of its own. `authority` is `host:port`.
 pub fn call(authority: &str, method: &str, path: &str, body: &str) -> io::Result<Answer> {
     let mut peer = TcpStream::connect(authority)?;
+    peer.set_read_timeout(Some(Duration::from_secs(60)))?; // only a hang reaches it
     write!(peer, "{method} {path} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\n")?;
     write!(peer, "Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())?;
     let mut answer = String::new();

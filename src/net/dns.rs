@@ -121,10 +121,11 @@ impl Lookups {
         if table.helpers < HELPERS {
             let lookups = self.clone();
             let name = host.to_owned();
+            // Before it can have asked: a call that comes in between wants another lookup.
+            lookup.begun = Some(Instant::now());
             // Under the lock: the helper's answer cannot come before its entry is there.
             thread::spawn("eventsource-dns", STACK, move || lookups.help(name, number))?;
             table.helpers += 1;
-            lookup.begun = Some(Instant::now());
         } else {
             table.queue.push_back((host.to_owned(), number));
         }

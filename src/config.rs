@@ -134,7 +134,8 @@ impl Config {
 
     fn put_header(&mut self, name: &str, value: &str, secret: bool) -> Result<&mut Self, ConfigError> {
         if is_last_event_id(name) {
-            return self.set_last_event_id(value);
+            // As any header's value: blanks around it are not of it.
+            return self.set_last_event_id(value.trim_matches([' ', '\t']));
         }
         let origin = self.url.origin();
         self.checked(|config| config.headers.set(name, value, secret, &origin))

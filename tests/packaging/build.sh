@@ -25,10 +25,11 @@ case $target in
     export SDKROOT=$work MACOSX_DEPLOYMENT_TARGET=11.0 IPHONEOS_DEPLOYMENT_TARGET=12.0
     [ "$target" != aarch64-apple-ios-sim ] || IPHONEOS_DEPLOYMENT_TARGET=14.0 ;;
 esac
-profile=()
+profile=() small=()
 case $target in
-  # A phone's network is slower than any parser, and each app carries its own copy: there our own code is made small, too.
-  *android* | *apple-ios*) profile=(--config 'profile.release.package.libeventsource.opt-level="s"') ;;
+  # Each app on a phone carries its own copy: there everything but our own code is as small as can be. Our own stays fast; where it
+  # has to be inlined to be so it says that itself (the parser), so that the compiler need not try as hard elsewhere.
+  *android* | *apple-ios*) profile=(--config 'profile.release.opt-level="z"') small=(-Cllvm-args=-inline-threshold=75) ;;
 esac
 flags="--sysroot=$sysroot $(remap_flags "$checkout")"
 case $target in
@@ -37,12 +38,17 @@ esac
 env_name=${target//-/_}
 export "CC_$env_name=clang" "AR_$env_name=llvm-ar" "CFLAGS_$env_name=$cflags"
 CARGO_TARGET_DIR=$checkout/target/packaging CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS=$flags \
-  "$CARGO" rustc "${profile[@]}" --locked --release --lib --no-default-features --features capi --crate-type staticlib --target "$target" -- --print native-static-libs 2>&1 | tee "$work/cargo.log"
+  "$CARGO" rustc "${profile[@]}" --locked --release --lib --no-default-features --features capi --crate-type staticlib --target "$target" -- "${small[@]}" --print native-static-libs 2>&1 | tee "$work/cargo.log"
 # What a program that links the static library must link, too.
 sed -n 's/^note: native-static-libs: //p' "$work/cargo.log" | tail -1 >"$work/native-static-libs.txt"
 made=$checkout/target/packaging/$target/release/libeventsource.a
 [ -e "$made" ] || made=$checkout/target/packaging/$target/release/eventsource.lib
 [ -e "$made" ] || die "no static library was made"
+case $target in
+  aarch64*android* | x86_64*android* | aarch64-apple-ios*)
+    "$here/p256.sh" "$target" "$made" "$work/made.a"
+    made=$work/made.a ;;
+esac
 
 cp include/eventsource.h "$sdk/include/"
 exports=$work/exports.txt

@@ -18,7 +18,7 @@ mapfile -t wanted < <(sed 's/^/-Wl,-u,/' "$exports")
 
 static_elf() {
   local out=$1
-  "${driver[@]}" -r "${wanted[@]}" "$made" -o "$work/eventsource.o"
+  "${driver[@]}" -r -Wl,--gc-sections "${wanted[@]}" "$made" -o "$work/eventsource.o"
   # Of the bitcode that was embedded for the link-time optimisation, nobody has a use any more.
   llvm-objcopy --keep-global-symbols="$exports" --strip-unneeded --remove-section=.llvmbc --remove-section=.llvmcmd "$work/eventsource.o"
   rm -f "$out"
@@ -47,8 +47,9 @@ shared_elf() {
       ln -s "$name.${version%%.*}" "$out"
       out=$out.$version ;;
   esac
-  # Helper threads that look names up may outlive the last source, so the code must never be unmapped: nodelete.
-  "${driver[@]}" -shared "${options[@]}" -Wl,-z,relro,-z,now,-z,defs,-z,nodelete,--gc-sections,--build-id=sha1,--as-needed \
+  # Helper threads that look names up may outlive the last source, so the code must never be unmapped: nodelete. Nothing compares the
+  # addresses of functions, so equal ones may be one.
+  "${driver[@]}" -shared "${options[@]}" -Wl,-z,relro,-z,now,-z,defs,-z,nodelete,--gc-sections,--icf=all,--build-id=sha1,--as-needed \
     -Wl,--version-script,"$work/exports.map" "${wanted[@]}" "$made" "${inputs[@]}" "$stubs"/*.so* -o "$out"
   llvm-strip --strip-all "$out"
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds Rust's standard library for a target, once a toolchain, and prints the sysroot that has it: std.sh TARGET
 #
-# Unwinding, small, as bitcode and objects, so that it is part of the link-time optimisation. Without the symbolizer of backtraces, which
+# Unwinding, small (smaller still for phones), as bitcode and objects, so that it is part of the link-time optimisation. Without the symbolizer of backtraces, which
 # finds nothing in a stripped library: 0.2 MB. Kept outside the checkout, so that every clone shares it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,9 +20,14 @@ case $target in
   # Rust's own tests are run for these.
   aarch64*musl | armv7*musl*) crates+=,test ;;
 esac
+level=s features=panic-unwind phone=
+case $target in
+  # Each app carries its own copy, and spends little of its time in here.
+  *android* | *apple-ios*) level=z features+=,optimize_for_size phone=" $level $features" ;;
+esac
 # Raise it when what follows changes.
 recipe=1
-id=$(sha256sum <<<"$recipe $crates $flags" | cut -c1-8)
+id=$(sha256sum <<<"$recipe $crates $flags$phone" | cut -c1-8)
 sysroot=$cache/std/$toolchain_id-$id/$target
 if ! [ -e "$sysroot" ]; then
   mkdir -p "$(dirname "$sysroot")"
@@ -35,19 +40,19 @@ if ! [ -e "$sysroot" ]; then
   trap 'rm -rf "$work"' EXIT
   mkdir "$work/src"
   echo '#![no_std]' >"$work/src/lib.rs"
-  cat >"$work/Cargo.toml" <<'TOML'
+  cat >"$work/Cargo.toml" <<TOML
 [package]
 name = "std-builder"
 version = "0.0.0"
 edition = "2021"
 [workspace]
 [profile.release]
-opt-level = "s"
+opt-level = "$level"
 codegen-units = 1
 TOML
   export MACOSX_DEPLOYMENT_TARGET=11.0 IPHONEOS_DEPLOYMENT_TARGET=12.0
   (cd "$work" && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags $(remap_flags "$work")" "$CARGO" build --quiet --release -Zbuild-std=$crates \
-    -Zbuild-std-features=panic-unwind --target "$target") >&2
+    -Zbuild-std-features=$features --target "$target") >&2
   lib=$work/sysroot/lib/rustlib/$target/lib
   mkdir -p "$lib"
   cp "$work/target/$target"/release/deps/*.rlib "$lib/"

@@ -58,7 +58,7 @@ def android(platform: Platform, source: Path, out: Path, flags: list[str]) -> No
         flags = [*flags, "-meabi", "gnu"]  # memcpy is called by that name
     libraries = [platform.static, unwinder(platform), "-Wl,--as-needed", *sorted(stubs(platform).glob("*.so"))]
     # API 21's loader knows the old hash table only.
-    options = ["-shared", "-nostdlib", "-s", "-Wl,--hash-style=both", f"-Wl,-soname,{out.name}", "-o", out]
+    options = ["-shared", "-nostdlib", "-s", "-Wl,--icf=all", "-Wl,--hash-style=both", f"-Wl,-soname,{out.name}", "-o", out]
     run(*clang, *options, *c_headers(MUSL[platform.target]), *flags, source, PACKAGING / "android-note.s", *libraries)
 
 

@@ -21,7 +21,7 @@ case $target in
   *apple*)
     global "$linked" | same "$linked"
     # Beside those, what its objects ask one another for, see link.sh.
-    global "$static" | grep -Ev '^(ring_core_|__[a-z0-9_]*$)' | same "$static"
+    global "$static" | grep -v '^eventsource_internal_' | same "$static"
     ;;
   *windows*)
     llvm-readobj --coff-exports "$linked" | sed -n 's/^ *Name: \(.*[^ ]\).*/\1/p' | sed '/\.dll$/d' | same "$linked"

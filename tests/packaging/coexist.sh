@@ -37,7 +37,17 @@ suffix=
 [[ $target != *windows* ]] || suffix=.exe
 link "$sdk/lib/libeventsource.a" "$work/coexist$suffix"
 case $target in
-  x86_64-unknown-linux-*) "$work/coexist" ;;
+  aarch64-linux-android | x86_64-linux-android)
+    # As a program, too, over the bridge to musl.
+    need_zig
+    "$here/bionic/bridge.sh" "$target" "$work/bridged"
+    llvm-objcopy --redefine-syms="$work/bridged/lib/names" "$work/libsecond.a"
+    "$zig" cc -target "${target%%-*}-linux-musl" -static -I"$sdk/include" "$here/coexist/main.c" "$work/bridged/lib/libeventsource.a" \
+      "$work/libsecond.a" "$work/bridged/lib/bridge.o" -lunwind -Wl,--gc-sections -o "$work/coexist" ;;
+esac
+case $target in
+  x86_64-unknown-linux-* | x86_64-linux-android) "$work/coexist" ;;
+  aarch64-linux-android) qemu-aarch64-static "$work/coexist" ;;
   aarch64-unknown-linux-musl) qemu-aarch64-static "$work/coexist" ;;
   armv7-unknown-linux-musleabihf) qemu-arm-static "$work/coexist" ;;
   *windows*)

@@ -57,21 +57,27 @@ shared_elf() {
 # ---- Mach-O ----
 
 # No tool here links Mach-O objects into one. So each object that is used keeps global what is exported and what another of them asks
-# for: functions of ring's C, whose names hold its version, and a few of the compiler's helpers, which are weak.
+# for: functions of ring's C and a few of the compiler's helpers. Those get names of ours, which no other Rust library has.
 static_macho() {
   local out=$1 member
   sed 's/^/_/' "$exports" >"$work/exports"
   mkdir "$work/objects"
   "${driver[@]}" -dynamiclib -undefined dynamic_lookup -Wl,-t "${wanted[@]/-u,/-u,_}" "$made" -o "$work/all.dylib" |
-    sed -n 's/^.*libeventsource\.a(\(.*\))$/\1/p' | sort -u >"$work/members"
+    sed -n 's/^.*\.a(\(.*\))$/\1/p' | sort -u >"$work/members"
   [ -s "$work/members" ] || die "the linker has not told which members it used"
   while read -r member; do (cd "$work/objects" && llvm-ar x "$made" "$member"); done <"$work/members"
   # Bitcode that was embedded for the link-time optimisation: nobody needs it any more, and llvm-nm would list its names instead.
   for member in "$work"/objects/*; do
     llvm-objcopy --remove-section=__LLVM,__bitcode --remove-section=__LLVM,__cmdline --strip-debug "$member"
   done
-  llvm-nm --undefined-only --format=just-symbols "$work"/objects/* | sed '/:$/d; /^$/d' | sort -u >>"$work/exports"
-  for member in "$work"/objects/*; do llvm-objcopy --keep-global-symbols="$work/exports" "$member"; done
+  names() { llvm-nm "$@" --format=just-symbols "$work"/objects/* | sed '/:$/d; /^$/d' | sort -u; }
+  comm -12 <(names --undefined-only) <(names --extern-only --defined-only) | { grep -Fxv -f "$work/exports" || true; } |
+    sed 's/^_\(.*\)/& _eventsource_internal_\1/' >"$work/internal"
+  cut -d' ' -f2 "$work/internal" >>"$work/exports"
+  for member in "$work"/objects/*; do
+    llvm-objcopy --redefine-syms="$work/internal" "$member"
+    llvm-objcopy --keep-global-symbols="$work/exports" "$member"
+  done
   rm -f "$out"
   (cd "$work/objects" && llvm-ar --format=darwin crsD "$out" ./*)
 }

@@ -38,7 +38,7 @@ class Platform:
     clang: str = ""  # clang's name, for Android
     slice: str = ""  # folder in the XCFramework
     name: str = ""  # in the README
-    checked: str = "linked"  # how, at most: run, emulated or linked
+    checked: str = "linked"  # how, at most: run, emulated, bridged or linked
 
     @property
     def sdk(self) -> Path:
@@ -56,9 +56,9 @@ class Platform:
 
 UNIX = "-pthread -ldl -lm"
 PLATFORMS = [
-    Platform("aarch64-linux-android", "-ldl", abi="arm64-v8a", clang="aarch64-linux-android21", name="Android arm64-v8a"),
+    Platform("aarch64-linux-android", "-ldl", abi="arm64-v8a", clang="aarch64-linux-android21", name="Android arm64-v8a", checked="bridged"),
     Platform("armv7-linux-androideabi", "-ldl", abi="armeabi-v7a", clang="armv7a-linux-androideabi21", name="Android armeabi-v7a"),
-    Platform("x86_64-linux-android", "-ldl", abi="x86_64", clang="x86_64-linux-android21", name="Android x86_64"),
+    Platform("x86_64-linux-android", "-ldl", abi="x86_64", clang="x86_64-linux-android21", name="Android x86_64", checked="bridged"),
     Platform("i686-linux-android", "-ldl", abi="x86", clang="i686-linux-android21", name="Android x86"),
     Platform("aarch64-apple-ios", APPLE_LIBS, slice="ios-arm64", name="iOS arm64"),
     Platform("aarch64-apple-ios-sim", APPLE_LIBS, slice="ios-arm64_x86_64-simulator", name="iOS simulator arm64"),

@@ -1,13 +1,10 @@
 // Other clients for Node as conformance runners: node node.mjs eventsource|undici|launchdarkly-eventsource. The protocol is in ../README.md.
 
 import { createRequire } from 'node:module';
-import { createInterface } from 'node:readline';
+import { STATES, hearer, say, serve } from '../runners/lines.mjs';
 
 const name = process.argv[2];
 const peers = createRequire(process.env.PEERS);
-const decode = (word) => (word === '%' ? '' : decodeURIComponent(word));
-const say = (...words) => process.stdout.write(words.map((word) => encodeURIComponent(word ?? '') || '%').join(' ') + '\n');
-const STATES = ['connecting', 'open', 'closed'];
 
 // Each makes a source, with the options that come nearest to what is asked for.
 const makers = {
@@ -22,6 +19,7 @@ const makers = {
   'launchdarkly-eventsource'(url, { headers, method, body, first }) {
     const { EventSource } = peers('launchdarkly-eventsource');
     // As the standard has it: every status is final, all else is retried.
+    headers = { Pragma: 'no-cache', ...headers };
     return new EventSource(url, { headers, method, body, initialRetryDelayMillis: first, errorFilter: (error) => error.status === undefined });
   },
 };
@@ -39,43 +37,22 @@ function options(sets) {
 
 function start(url, sets, rules, types) {
   const source = makers[name](url, options(sets));
-  const counts = {};
-  const hear = (kind, ...fields) => {
-    counts[kind] = (counts[kind] ?? 0) + 1;
-    for (const [of, n, action] of rules) if (of === kind && Number(n) === counts[kind] && action === 'close') source.close();
-    say(kind, ...fields);
-  };
+  const hear = hearer(rules, () => source.close());
+  // A server may choose the names of the client's own events, too; but its events have data.
   for (const type of new Set(['message', ...types])) {
-    source.addEventListener(type, ({ data, lastEventId, origin }) => {
-      hear('message', 'type', type, 'data', data, 'id', lastEventId, 'origin', origin);
+    source.addEventListener(type, (event) => {
+      if ('data' in event) hear('message', 'type', type, 'data', event.data, 'id', event.lastEventId, 'origin', event.origin);
     });
   }
-  source.addEventListener('open', () => hear('open'));
+  const own = (type, kind, fields = () => []) => source.addEventListener(type, (event) => {
+    if (!('data' in event)) hear(kind, ...fields());
+  });
+  own('open', 'open');
   // What launchdarkly-eventsource is before it closes, the state does not say yet.
-  const state = name === 'launchdarkly-eventsource' ? () => [] : () => ['state', STATES[source.readyState]];
-  source.addEventListener('error', () => hear('error', ...state()));
+  own('error', 'error', name === 'launchdarkly-eventsource' ? undefined : () => ['state', STATES[source.readyState]]);
   // Its word for a stream that ended without a fault.
-  if (name === 'launchdarkly-eventsource') source.addEventListener('end', () => hear('error'));
+  if (name === 'launchdarkly-eventsource') own('end', 'error');
   return source;
 }
 
-let [url, sets, rules, types, source] = ['', [], [], [], null];
-for await (const line of createInterface({ input: process.stdin })) {
-  const [first, ...words] = line.split(' ').map(decode);
-  if (first === 'set' && words[0] === 'url') url = words[1];
-  else if (first === 'set') sets.push(words);
-  else if (first === 'on') rules.push(words);
-  else if (first === 'type') types.push(words[0]);
-  else if (first === 'do') source.close();
-  else if (first === 'start') {
-    try {
-      source = start(url, sets, rules, types);
-    } catch {
-      say('refused');
-    }
-  } else {
-    source?.close();
-    [sets, rules, types, source] = [[], [], [], null];
-    say('ended');
-  }
-}
+await serve({ start, act: (source) => source.close(), end: (source) => source.close() });

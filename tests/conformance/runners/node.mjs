@@ -1,11 +1,7 @@
 // The Node class as a conformance runner; README.md has the protocol.
 
-import { createInterface } from 'node:readline';
 import { EventSource } from '../../../bindings/node/index.mjs';
-
-const decode = (word) => (word === '%' ? '' : decodeURIComponent(word));
-const say = (...words) => process.stdout.write(words.map((word) => encodeURIComponent(word) || '%').join(' ') + '\n');
-const STATES = ['connecting', 'open', 'closed'];
+import { STATES, hearer, say, serve } from './lines.mjs';
 
 function options(sets) {
   const all = { headers: {}, secretHeaders: {}, retry: {} };
@@ -32,12 +28,7 @@ const act = (source, [action, argument]) => source[action](...(argument === unde
 
 function start(url, sets, rules, types) {
   const source = new EventSource(url, options(sets));
-  const counts = {};
-  const hear = (kind, ...fields) => {
-    counts[kind] = (counts[kind] ?? 0) + 1;
-    for (const [of, n, ...action] of rules) if (of === kind && Number(n) === counts[kind]) act(source, action);
-    say(kind, ...fields);
-  };
+  const hear = hearer(rules, (action) => act(source, action));
   for (const type of new Set(['message', ...types])) {
     source.addEventListener(type, (event) => {
       const { data, lastEventId, origin } = event;
@@ -55,26 +46,10 @@ function start(url, sets, rules, types) {
   return source;
 }
 
-let [url, sets, rules, types, source] = ['', [], [], [], null];
-for await (const line of createInterface({ input: process.stdin })) {
-  const [first, ...words] = line.split(' ').map(decode);
-  if (first === 'set' && words[0] === 'url') url = words[1];
-  else if (first === 'set') sets.push(words);
-  else if (first === 'on') rules.push(words);
-  else if (first === 'type') types.push(words[0]);
-  else if (first === 'do') act(source, words);
-  else if (first === 'start') {
-    try {
-      source = start(url, sets, rules, types);
-    } catch {
-      say('refused');
-    }
-  } else {
-    if (source !== null && source.readyState !== EventSource.CLOSED) {
-      source.close();
-      await new Promise((resolve) => source.addEventListener('close', resolve));
-    }
-    [sets, rules, types, source] = [[], [], [], null];
-    say('ended');
-  }
+async function end(source) {
+  if (source.readyState === EventSource.CLOSED) return;
+  source.close();
+  await new Promise((resolve) => source.addEventListener('close', resolve));
 }
+
+await serve({ start, act, end });

@@ -7,32 +7,31 @@
 //! `--peers` runs the standard's cases with other clients instead.
 
 mod cases;
+mod compared;
+mod reasons;
 mod results;
 mod runner;
 mod scenario;
 mod surfaces;
 
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 
 use cases::{Case, root};
 use eventsource_test_server::Control;
-use results::{Counts, Results};
+use results::{Fared, Results};
 use runner::Runner;
 use scenario::{Outcome, Servers};
 use surfaces::Surface;
 
-/// How a surface fared: passed and run by suite, how many cases need what it has not, and those that failed.
-type Fared = (Counts, usize, Vec<String>);
-
 fn run(surface: &Surface, cases: &[Case]) -> Result<Fared, String> {
     let control = Control::start(None, || {});
     let servers = Servers::new(&control.url())?;
-    let (mut runner, mut failures) = (None, Vec::new());
-    let (mut counts, mut lacking, mut silences) = (Counts::new(), 0, 0);
+    let mut fared = Fared { name: surface.name.to_owned(), ..Fared::default() };
+    let (mut runner, mut silences) = (None, 0);
     for case in cases {
-        let count = counts.entry(case.suite.clone()).or_default();
+        let count = fared.counts.entry(case.suite.clone()).or_default();
+        let name = format!("{}: {}", case.suite, case.name);
         if silences > 3 {
             count.1 += 1; // each costs its patience: the rest has failed, too
             continue;
@@ -46,18 +45,19 @@ fn run(surface: &Surface, cases: &[Case]) -> Result<Fared, String> {
             Outcome::Passed => count.0 += 1,
             // What it lacks it may have done otherwise, in whatever state it is now.
             Outcome::Lacking(what) if surface.peer => {
-                (count.1, lacking) = (count.1 - 1, lacking + 1);
-                println!("{}: {}: {}: not applicable, no {what}", surface.name, case.suite, case.name);
+                count.1 -= 1;
+                println!("{}: {name}: not applicable, no {what}", surface.name);
+                fared.lacking.push((name, what));
                 continue;
             }
             Outcome::Lacking(what) => {
-                println!("{}: {}: {}: the runner has no {what}", surface.name, case.suite, case.name);
+                println!("{}: {name}: the runner has no {what}", surface.name);
                 continue;
             }
             Outcome::Failed(why) => {
                 silences += usize::from(why == runner::SILENCE && !surface.peer);
-                failures.push(format!("{}: {}: {}", surface.name, case.suite, case.name));
-                println!("{}: {}: {}: {why}", surface.name, case.suite, case.name);
+                println!("{}: {name}: {why}", surface.name);
+                fared.failed.push(name);
                 continue; // with a new runner
             }
         }
@@ -66,7 +66,7 @@ fn run(surface: &Surface, cases: &[Case]) -> Result<Fared, String> {
     drop(runner);
     // Scripts that a client has left in the middle are no mistake of the test's here.
     control.end();
-    Ok((counts, lacking, failures))
+    Ok(fared)
 }
 
 /// What our driver of the contract tests says of a service: "c: 23 of 23".
@@ -130,7 +130,7 @@ fn options() -> Result<Options, String> {
     Ok(options)
 }
 
-fn measure(options: &Options) -> Result<(Results, Vec<String>), String> {
+fn measure(options: &Options) -> Result<Results, String> {
     let mut surfaces = if options.peers { surfaces::peers() } else { surfaces::ours() };
     surfaces.retain(|s| options.names.is_empty() || options.names.iter().any(|name| s.name.starts_with(name.as_str())));
     if surfaces.is_empty() {
@@ -154,9 +154,9 @@ fn measure(options: &Options) -> Result<(Results, Vec<String>), String> {
             scope.spawn(|| {
                 while let Some((n, surface)) = todo.lock().ok().and_then(|mut all| all.next()) {
                     let mut result = run(surface, &cases);
-                    if let (Ok((counts, ..)), Some(service), None) = (&mut result, surface.contract, &options.only) {
+                    if let (Ok(fared), Some(service), None) = (&mut result, surface.contract, &options.only) {
                         match contract(service) {
-                            Ok(counted) => drop(counts.insert("contract".into(), counted)),
+                            Ok(counted) => drop(fared.counts.insert("contract".into(), counted)),
                             Err(e) => result = Err(e),
                         }
                     }
@@ -169,20 +169,40 @@ fn measure(options: &Options) -> Result<(Results, Vec<String>), String> {
     });
     let mut done = done.into_inner().map_err(|e| e.to_string())?;
     done.sort_by_key(|(n, _, _)| *n);
-    let (mut all, mut failed) = (Vec::new(), Vec::new());
-    for (_, name, result) in done {
-        let (counts, lacking, failures) = result.map_err(|e| format!("{name}: {e}"))?;
-        failed.extend(failures);
-        all.push((name.to_owned(), counts, lacking));
+    let all: Result<Vec<_>, String> =
+        done.into_iter().map(|(_, name, result)| result.map_err(|e| format!("{name}: {e}"))).collect();
+    let mut versions = versions();
+    if options.peers {
+        versions.retain(|line| ["Rust", "Node", "Kotlin"].iter().any(|runs| line.starts_with(runs)));
     }
-    let versions = if options.peers { surfaces.iter().map(|s| s.name.to_owned()).collect() } else { versions() };
-    Ok((Results { versions, date: version(&["date", "+%Y-%m-%d"]), surfaces: all }, failed))
+    Ok(Results { versions, date: version(&["date", "+%Y-%m-%d"]), surfaces: all? })
 }
 
 const HEADING: &str = "# Conformance\n\nPassed and run, by surface and suite. Made by `cargo run -p eventsource-conformance -- --accept`; \
 `tests/run conformance` does it\nagain and fails where anything is worse. What the suites are: [README.md](README.md).";
 const PEERS: &str = "# The same cases, with other clients\n\nOnly what the standard says; decisions and extensions of this library are left out. \
-Made by `tests/conformance/peers/run`.\nWhich cases fail: [failures.txt](failures.txt). How each client was used: [README.md](README.md).";
+Made by `tests/conformance/peers/run --accept`.\nHow each client was used: [README.md](README.md). What each does where a case fails is below.";
+
+/// Writes the results, or compares them with those checked in. False: something is worse.
+fn judge(options: &Options, results: &Results) -> Result<bool, String> {
+    let folder = if options.peers { "tests/conformance/peers" } else { "tests/conformance" };
+    let (heading, why) = if options.peers { (PEERS, reasons::pages(results)?) } else { (HEADING, String::new()) };
+    if options.accept {
+        let versions = results.versions.join("\n- ");
+        let page = format!("{heading}\n\n{}\n\n{}\n\n- {versions}\n{why}", results.table(), results.date);
+        let json = serde_json::to_string_pretty(&results.json()).map_err(|e| e.to_string())? + "\n";
+        for (name, text) in [("RESULTS.md", page), ("results.json", json)] {
+            std::fs::write(root().join(folder).join(name), text).map_err(|e| format!("{name}: {e}"))?;
+        }
+        return Ok(true);
+    }
+    let (worse, better) = results.compare(&Results::checked_in(folder)?);
+    if better {
+        println!("better than what is checked in: run it with --accept");
+    }
+    worse.iter().for_each(|line| println!("worse: {line}"));
+    Ok(worse.is_empty())
+}
 
 fn main() -> ExitCode {
     let options = match options() {
@@ -192,37 +212,19 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let (results, failed) = match measure(&options) {
-        Ok(measured) => measured,
+    let verdict = measure(&options).and_then(|results| {
+        println!("{}", results.table());
+        if options.only.is_some() || !options.names.is_empty() {
+            return Ok(results.surfaces.iter().all(Fared::passed_all));
+        }
+        judge(&options, &results)
+    });
+    match verdict {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(message) => {
             println!("{message}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
-    println!("{}", results.table());
-    if options.only.is_some() || !options.names.is_empty() {
-        let all = results.surfaces.iter().all(|(_, counts, _)| counts.values().all(|(passed, total)| passed == total));
-        return if all { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let folder: PathBuf = root().join(if options.peers { "tests/conformance/peers" } else { "tests/conformance" });
-    let before =
-        std::fs::read_to_string(folder.join("results.json")).ok().and_then(|text| serde_json::from_str(&text).ok());
-    if options.accept {
-        let heading = if options.peers { PEERS } else { HEADING };
-        let page =
-            format!("{heading}\n\n{}\n\n{}\n\n- {}\n", results.table(), results.date, results.versions.join("\n- "));
-        let json = serde_json::to_string_pretty(&results.json()).unwrap_or_default() + "\n";
-        let write = |name: &str, text: String| std::fs::write(folder.join(name), text);
-        let mut written = write("RESULTS.md", page).and_then(|()| write("results.json", json));
-        if options.peers {
-            written = written.and_then(|()| write("failures.txt", failed.join("\n") + "\n"));
-        }
-        return if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    }
-    let (worse, better) = results.compare(&Results::read(&before.unwrap_or_default()));
-    if better {
-        println!("better than what is checked in: run it with --accept");
-    }
-    worse.iter().for_each(|line| println!("worse: {line}"));
-    if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

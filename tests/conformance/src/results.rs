@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::cases::root;
+
 /// Passed and run, by suite.
 pub type Counts = BTreeMap<String, (usize, usize)>;
 
@@ -17,6 +19,26 @@ pub const SUITES: [(&str, &str); 6] = [
     ("contract", "contract tests"),
 ];
 
+/// How a surface fared. A case is `suite: name`.
+#[derive(Clone, Debug, Default)]
+pub struct Fared {
+    /// The surface.
+    pub name: String,
+    /// Passed and run, by suite.
+    pub counts: Counts,
+    /// Cases that need what it has not, and what that is.
+    pub lacking: Vec<(String, String)>,
+    /// Cases that failed.
+    pub failed: Vec<String>,
+}
+
+impl Fared {
+    /// Whether it passed what it was asked.
+    pub fn passed_all(&self) -> bool {
+        self.counts.values().all(|(passed, total)| passed == total)
+    }
+}
+
 /// Results by surface, in the order of the table.
 #[derive(Debug)]
 pub struct Results {
@@ -24,23 +46,35 @@ pub struct Results {
     pub versions: Vec<String>,
     /// When: the day.
     pub date: String,
-    /// Surface, and what it lacks altogether: cases that need an option it has not.
-    pub surfaces: Vec<(String, Counts, usize)>,
+    /// In the order of the table.
+    pub surfaces: Vec<Fared>,
 }
 
 impl Results {
+    /// Those in the `results.json` of a folder.
+    pub fn checked_in(folder: &str) -> Result<Results, String> {
+        let path = root().join(folder).join("results.json");
+        let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(Results::read(&serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?))
+    }
+
     /// As `results.json` has them.
     pub fn read(value: &Value) -> Results {
-        let texts =
-            |value: &Value| value.as_array().into_iter().flatten().filter_map(Value::as_str).map(Into::into).collect();
+        let texts = |value: &Value| -> Vec<String> {
+            value.as_array().into_iter().flatten().filter_map(Value::as_str).map(Into::into).collect()
+        };
         let number = |value: &Value| value.as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
         let counts = |value: &Value| -> Counts {
             let suites = value["suites"].as_object().into_iter().flatten();
             suites.map(|(suite, pair)| (suite.clone(), (number(&pair[0]), number(&pair[1])))).collect()
         };
-        let surfaces = value["surfaces"].as_array().into_iter().flatten();
-        let surfaces =
-            surfaces.map(|s| (s["name"].as_str().unwrap_or_default().into(), counts(s), number(&s["not_applicable"])));
+        let pair = |pair: &Value| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned()));
+        let surfaces = value["surfaces"].as_array().into_iter().flatten().map(|s| Fared {
+            name: s["name"].as_str().unwrap_or_default().into(),
+            counts: counts(s),
+            lacking: s["not_applicable"].as_array().into_iter().flatten().filter_map(pair).collect(),
+            failed: texts(&s["failed"]),
+        });
         Results {
             versions: texts(&value["versions"]),
             date: value["date"].as_str().unwrap_or_default().into(),
@@ -50,10 +84,10 @@ impl Results {
 
     /// For `results.json`.
     pub fn json(&self) -> Value {
-        let surface = |(name, counts, lacking): &(String, Counts, usize)| {
+        let surface = |fared: &Fared| {
             let suites: BTreeMap<_, _> =
-                counts.iter().map(|(suite, (passed, total))| (suite, [passed, total])).collect();
-            json!({ "name": name, "suites": suites, "not_applicable": lacking })
+                fared.counts.iter().map(|(suite, (passed, total))| (suite, [passed, total])).collect();
+            json!({ "name": fared.name, "suites": suites, "not_applicable": fared.lacking, "failed": fared.failed })
         };
         json!({ "date": self.date, "versions": self.versions, "surfaces": self.surfaces.iter().map(surface).collect::<Vec<_>>() })
     }
@@ -62,21 +96,21 @@ impl Results {
     pub fn table(&self) -> String {
         let shown: Vec<_> = SUITES
             .iter()
-            .filter(|(suite, _)| self.surfaces.iter().any(|(_, counts, _)| counts.contains_key(*suite)))
+            .filter(|(suite, _)| self.surfaces.iter().any(|fared| fared.counts.contains_key(*suite)))
             .collect();
-        let lacking = self.surfaces.iter().any(|(_, _, lacking)| *lacking > 0);
+        let lacking = self.surfaces.iter().any(|fared| !fared.lacking.is_empty());
         let mut text = String::from("| |");
         shown.iter().for_each(|(_, heading)| text += &format!(" {heading} |"));
         text += if lacking { " not applicable |\n|---|" } else { "\n|---|" };
         text += &"---|".repeat(shown.len() + usize::from(lacking));
-        for (name, counts, without) in &self.surfaces {
+        for Fared { name, counts, lacking: without, .. } in &self.surfaces {
             text += &format!("\n| {name} |");
             for (suite, _) in &shown {
                 let cell = counts.get(*suite).map_or_else(|| "–".into(), |(passed, total)| format!("{passed}/{total}"));
                 text += &format!(" {cell} |");
             }
             if lacking {
-                text += &format!(" {without} |");
+                text += &format!(" {} |", without.len());
             }
         }
         text
@@ -85,8 +119,8 @@ impl Results {
     /// Where these are worse than `before`, or not the same without being better; and whether they are better anywhere.
     pub fn compare(&self, before: &Results) -> (Vec<String>, bool) {
         let (mut worse, mut better) = (Vec::new(), false);
-        for (name, old, _) in &before.surfaces {
-            let Some((_, new, _)) = self.surfaces.iter().find(|(n, _, _)| n == name) else {
+        for Fared { name, counts: old, .. } in &before.surfaces {
+            let Some(Fared { counts: new, .. }) = self.surfaces.iter().find(|fared| fared.name == *name) else {
                 worse.push(format!("{name} was not run"));
                 continue;
             };
@@ -103,7 +137,7 @@ impl Results {
             }
             better |= new.keys().any(|suite| !old.contains_key(suite));
         }
-        better |= self.surfaces.iter().any(|(name, _, _)| before.surfaces.iter().all(|(n, _, _)| n != name));
+        better |= self.surfaces.iter().any(|now| before.surfaces.iter().all(|then| then.name != now.name));
         (worse, better)
     }
 }
@@ -111,11 +145,15 @@ impl Results {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cases::root;
+    use crate::{compared, reasons};
 
     fn of(pairs: &[(&str, (usize, usize))]) -> Results {
         let counts = pairs.iter().map(|(suite, pair)| ((*suite).to_owned(), *pair)).collect();
-        Results { versions: vec![], date: String::new(), surfaces: vec![("C".into(), counts, 0)] }
+        Results {
+            versions: vec![],
+            date: String::new(),
+            surfaces: vec![Fared { name: "C".into(), counts, ..Fared::default() }],
+        }
     }
 
     #[test]
@@ -137,19 +175,21 @@ mod tests {
 
     #[test]
     fn the_readme_and_the_page_show_the_results() {
-        for folder in ["tests/conformance", "tests/conformance/peers"] {
-            let folder = root().join(folder);
-            if folder.ends_with("peers") && !folder.join("results.json").exists() {
-                continue; // not run yet
-            }
-            let read =
-                |path: &str| std::fs::read_to_string(folder.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
-            let results = Results::read(&serde_json::from_str(&read("results.json")).expect("JSON"));
+        let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+        let [ours, peers] = ["tests/conformance", "tests/conformance/peers"].map(|folder| {
+            let results = Results::checked_in(folder).expect("results");
             let table = results.table();
+            let page = std::fs::read_to_string(root().join(folder).join("RESULTS.md")).expect("the page");
             assert!(table.lines().count() > 5, "{table}");
-            assert!(read("RESULTS.md").contains(&table), "{}: RESULTS.md is not of results.json", folder.display());
-            let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
-            assert!(readme.contains(&table), "README.md does not have the table of {}", folder.display());
-        }
+            assert!(page.contains(&table), "{folder}: RESULTS.md is not of results.json");
+            assert!(readme.contains(&table), "README.md does not have the table of {folder}");
+            results
+        });
+        let compared = compared::table(&ours, &peers).expect("a table");
+        assert!(readme.contains(&compared), "README.md does not have\n{compared}");
+        // The reasons too, each failure's.
+        let why = reasons::pages(&peers).expect("a reason for each failure");
+        let page = std::fs::read_to_string(root().join("tests/conformance/peers/RESULTS.md")).expect("the page");
+        assert!(page.ends_with(&why), "the peers' RESULTS.md is not of results.json and reasons.json");
     }
 }

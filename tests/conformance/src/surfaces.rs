@@ -101,7 +101,7 @@ pub fn peers() -> Vec<Surface> {
         let peers = format!("PEERS={}", made("package.json"));
         vec!["env".into(), peers, "node".into(), script, name.into()]
     };
-    let rust = |name: &str| vec![made("rust/debug/conformance-peers"), name.into()];
+    let rust = |name: &str| vec![made("rust/release/conformance-peers"), name.into()];
     vec![
         of("npm eventsource 4.1.1", node("eventsource"), &["comment.id"]),
         of("undici 7.30.2", node("undici"), &[]),

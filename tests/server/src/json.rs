@@ -54,7 +54,8 @@ fn steps(value: &Value) -> Result<Vec<Step>> {
         "sse" => Step::Head(head(v, vec![(b"Content-Type".to_vec(), b"text/event-stream".to_vec())])?),
         "redirect" => {
             let status = v[0].as_u64().and_then(|n| u16::try_from(n).ok()).ok_or("a redirect is [status, location]")?;
-            let mut steps = Script::redirect(status, bytes(&v[1])?).steps;
+            // As it ends the connection, it says so: clients with a pool would come again on it.
+            let mut steps = Script::redirect(status, bytes(&v[1])?).header("Connection", "close").steps;
             steps.push(Step::End);
             return Ok(steps);
         }

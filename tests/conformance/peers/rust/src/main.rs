@@ -26,7 +26,10 @@ fn reqwest_eventsource(url: &str, sets: &[Said], first: u64) -> Result<Events, S
     let url: reqwest::Url = url.parse().map_err(|e| format!("{e}"))?;
     let method = sets.iter().find(|set| set[0] == "method").map_or("GET", |set| &set[1]);
     let method = method.parse().map_err(|_| "the method".to_owned())?;
-    let mut request = reqwest::Client::new().request(method, url);
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(20)).build();
+    let request = client.map_err(|e| e.to_string())?.request(method, url);
+    // Which it leaves to the caller.
+    let mut request = request.header("Cache-Control", "no-cache").header("Pragma", "no-cache");
     for set in sets {
         request = match set[0].as_str() {
             "header" => request.header(&set[1], set[2].as_bytes()),
@@ -50,7 +53,8 @@ fn reqwest_eventsource(url: &str, sets: &[Said], first: u64) -> Result<Events, S
 
 fn eventsource_client(url: &str, sets: &[Said], first: u64) -> Result<Events, String> {
     use eventsource_client::{Client, ClientBuilder, ReconnectOptions, SSE};
-    let mut builder = ClientBuilder::for_url(url).map_err(|e| e.to_string())?;
+    let builder = ClientBuilder::for_url(url).map_err(|e| e.to_string())?;
+    let mut builder = builder.header("Pragma", "no-cache").map_err(|e| e.to_string())?;
     for set in sets {
         builder = match set[0].as_str() {
             "header" => builder.header(&set[1], &set[2]).map_err(|e| e.to_string())?,

@@ -5,6 +5,7 @@ import com.launchdarkly.eventsource.FaultEvent;
 import com.launchdarkly.eventsource.HttpConnectStrategy;
 import com.launchdarkly.eventsource.MessageEvent;
 import com.launchdarkly.eventsource.ReadyState;
+import com.launchdarkly.eventsource.RetryDelayStrategy;
 import com.launchdarkly.eventsource.StartedEvent;
 import com.launchdarkly.eventsource.StreamClosedByCallerException;
 import com.launchdarkly.eventsource.StreamEvent;
@@ -23,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import okhttp3.RequestBody;
 
 /** okhttp-eventsource, pulled, as a conformance runner; ../../../../../README.md has the protocol. */
 final class Peer {
@@ -32,16 +34,22 @@ final class Peer {
     }
 
     private static EventSource start(String url, List<List<String>> sets) {
-        HttpConnectStrategy strategy = ConnectStrategy.http(URI.create(url));
+        HttpConnectStrategy strategy = ConnectStrategy.http(URI.create(url))
+            .header("Pragma", "no-cache").readTimeout(0, TimeUnit.SECONDS);
+        String method = null;
+        RequestBody body = null;
         long first = 10;
         for (List<String> set : sets) {
             switch (set.get(0)) {
                 case "header": strategy = strategy.header(set.get(1), set.get(2)); break;
+                case "method": method = set.get(1); break;
+                case "body": body = RequestBody.create(set.get(1).getBytes(StandardCharsets.UTF_8)); break;
                 case "retry": first = Math.max(10, Long.parseLong(set.get(1))); break;
                 case "standard_status": break; // below
                 default: say("lacks", set.get(0));
             }
         }
+        if (method != null) strategy = strategy.methodAndBody(method, body);
         // As the standard has it: a status is final, all else is retried.
         ErrorStrategy errors = new ErrorStrategy() {
             @Override public Result apply(StreamException exception) {
@@ -49,7 +57,8 @@ final class Peer {
                 return new Result(ends ? Action.THROW : Action.CONTINUE, null);
             }
         };
-        return new EventSource.Builder(strategy).errorStrategy(errors).retryDelay(first, TimeUnit.MILLISECONDS).build();
+        return new EventSource.Builder(strategy).errorStrategy(errors).retryDelay(first, TimeUnit.MILLISECONDS)
+            .retryDelayStrategy(RetryDelayStrategy.defaultStrategy().jitterMultiplier(0).backoffMultiplier(1)).build();
     }
 
     private static void follow(EventSource source, List<List<String>> rules) {
@@ -73,6 +82,8 @@ final class Peer {
         } catch (StreamException end) {
             // Its word for having been closed is no error.
             if (!(end instanceof StreamClosedByCallerException)) say("error");
+        } catch (RuntimeException end) {
+            say("threw", end.getClass().getSimpleName()); // to whoever reads, for good
         }
     }
 
@@ -95,7 +106,7 @@ final class Peer {
                     List<List<String>> all = new ArrayList<>(rules);
                     thread = new Thread(() -> follow(made, all));
                     thread.start();
-                } catch (IllegalArgumentException refused) {
+                } catch (RuntimeException refused) {
                     say("refused");
                 }
             } else if (words.get(0).equals("end")) {

@@ -241,6 +241,7 @@ impl EventSource {
 
     /// As [`poll_with`](Self::poll_with), for a source that is pulled and an event that has been received already; `None`: ask
     /// `poll_with`. Nothing is logged in here, so nothing of the caller's runs but `take`.
+    #[cfg(feature = "capi")]
     #[inline(always)]
     pub(crate) fn poll_received<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Option<R> {
         let mut mode = self.mode.try_lock().ok()?;

@@ -65,6 +65,7 @@ impl Pull {
 
     /// As `poll`, where the event lies in what an open stream has received; `None` where more has to be looked at. Nothing is
     /// logged in here, so nothing of the caller's runs.
+    #[cfg(feature = "capi")]
     #[inline(always)]
     pub(super) fn poll_received(&mut self) -> Option<bool> {
         if self.left.is_some() {

@@ -58,6 +58,7 @@ case $target in
     # 64-bit Android may have pages of 16 KiB.
     alignments=$(llvm-readelf --program-headers --wide "$linked" | awk '$1 == "LOAD" { print $NF }' | sort -u)
     [ "$alignments" = 0x4000 ] || die "LOAD segments are aligned to $alignments"
+    llvm-readelf --notes "$linked" | grep -A2 Android | grep 'description data: 15 00 00 00' >/dev/null || die "no note says that it is made for API 21"
     ;;
 esac
 case $target in

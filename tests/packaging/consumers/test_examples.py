@@ -63,6 +63,23 @@ class Ios(ConsumerTest):
         self.assertTrue((IOS / header).is_file())
 
 
+    def test_the_project_takes_the_package(self) -> None:
+        text = (IOS / "Tail.xcodeproj" / "project.pbxproj").read_text()
+        self.assertEqual((IOS / re.search(r"relativePath = (.*?);", text).group(1)).resolve(), ROOT / "target" / "dist" / "swift")
+        manifest = (xcframework.PACKAGE / "Package.swift").read_text()
+        for product in re.findall(r"XCSwiftPackageProductDependency; productName = (\w+);", text):
+            self.assertIn(f'.library(name: "{product}"', manifest)
+        oldest = re.search(r"\.iOS\(\.v(\d+)\)", manifest).group(1)
+        self.assertEqual(set(re.findall(r"IPHONEOS_DEPLOYMENT_TARGET = (\d+)", text)), {oldest})
+
+
+class Readmes(unittest.TestCase):
+    def test_their_targets_are_those_of_the_platform(self) -> None:
+        for folder, there in ((IOS, lambda platform: platform.slice.startswith("ios")), (ANDROID, lambda platform: platform.abi)):
+            command = re.search(r"tests/package (.*?)  +#", (folder / "README.md").read_text()).group(1)
+            self.assertEqual(command.split(), [platform.target for platform in PLATFORMS if there(platform)])
+
+
 class Android(ConsumerTest):
     def setUp(self) -> None:
         super().setUp()
@@ -77,6 +94,15 @@ class Android(ConsumerTest):
         where = [f"-Daar.classes={self.folder / 'aar' / 'classes.jar'}", f"-Dsource={ANDROID / 'src/main/kotlin'}"]
         self.run_ok("mvn", "-B", "-ntp", "-q", *where, "process-sources", "compile", cwd=self.folder)
         self.assertTrue((self.folder / "target/classes/example/tail/MainActivity.class").is_file())
+
+    def test_gradle_takes_the_aar(self) -> None:
+        gradle = (ANDROID / "build.gradle.kts").read_text()
+        group, artifact, version = re.search(r'implementation\("(io\.github\..*)"\)', gradle).group(1).split(":")
+        name = Path(*group.split("."), artifact, version, f"{artifact}-{version}.aar")
+        self.assertEqual((DIST / "maven" / name).read_bytes(), (DIST / aar.NAME).read_bytes())
+        repository = re.search(r'uri\("(.*)"\)', (ANDROID / "settings.gradle.kts").read_text()).group(1)
+        self.assertEqual((ANDROID / repository).resolve(), ROOT / "target" / "dist" / "maven")
+        self.assertIn(f"minSdk = {aar.MIN_SDK}\n", gradle)
 
     def configure(self, platform: Platform) -> Path:
         """What prefab does for CMake: a package config of the AAR's module for one ABI, written from its json files."""

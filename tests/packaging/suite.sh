@@ -49,4 +49,9 @@ cd "$checkout"
 build=("$CARGO" test --locked --no-fail-fast --target "$target" --no-default-features --features capi --config profile.dev.opt-level=1
   --config 'profile.dev.package."*".debug=false' --lib "${suites[@]/#/--test=}")
 if [ "${2-}" = --no-run ]; then exec "${build[@]}" --no-run; fi
-"${build[@]}" -- "${starts_itself[@]/#/--skip=}"
+log=$work/said.txt
+"${build[@]}" -- "${starts_itself[@]/#/--skip=}" 2>&1 | tee "$log"
+read -r passed left < <(awk '/^test result: / { passed += $4; left += $12 } END { print passed, left }' "$log")
+# A name above that no test has any more is to be taken out.
+[ "$left" = ${#starts_itself[@]} ] || die "$left tests were left out, not ${#starts_itself[@]}"
+echo "$passed tests passed under ${emulator%-static}"

@@ -9,7 +9,7 @@ mod sse2;
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) use neon::Neon as Native;
-#[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))))]
+#[cfg(test)]
 pub(crate) use portable::Portable;
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))))]
 pub(crate) use portable::Portable as Native;

@@ -49,7 +49,7 @@ private fun measure(
         ProcessBuilder(java, "-Xmx256m", "-cp", System.getenv("BENCH_CLASSPATH"), "Client", client, scenario.name, base + scenario.path)
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start()
-    val ended = process.waitFor(60, TimeUnit.SECONDS)
+    val ended = process.waitFor(90, TimeUnit.SECONDS)
     if (!ended) process.destroyForcibly()
     // No number where it hangs or dies, as okhttp-eventsource does in the background while its listener is blocked.
     val line = if (ended) process.inputStream.bufferedReader().readLine() else null

@@ -5,7 +5,7 @@ import java.nio.ByteOrder
 import java.util.AbstractMap.SimpleImmutableEntry
 
 /**
- * The events that one native call brought, as `struct head` and `struct record` in eventsource_jni.c lay them out. Texts stay
+ * The events that one native call brought, as `struct head` and `struct record` in batch.h lay them out. Texts stay
  * bytes until somebody asks for them, but for [texts]: the data of the messages and comments, where it has been decoded and
  * its bytes are no longer in [bytes].
  */

@@ -31,7 +31,7 @@ struct handle {
 };
 
 enum {
-  /* On the pulling thread's stack: an idle source owns no buffer. What is kept of a burst keeps no more than this. Intake.kt has
+  /* On the pulling thread's stack: a quiet source owns no buffer. What is kept of a burst keeps no more than this. Intake.kt has
    * an array of this size. */
   BATCH = 16 * 1024,
   /* A smaller batch gets an array of its own, even if there is one to be used again. */

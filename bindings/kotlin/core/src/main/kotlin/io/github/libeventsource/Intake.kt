@@ -7,7 +7,7 @@ package io.github.libeventsource
 internal class Intake(
     private val stream: Stream,
 ) {
-    private var room: ByteArray? = null // only while much comes: an idle source owns no buffer
+    private var room: ByteArray? = null // only while much comes: a quiet source owns no buffer
     private var quiet = 0
     private var decodes = false
 
@@ -51,7 +51,7 @@ internal class Intake(
         /** 64 KiB. */
         const val MOST = 4
 
-        /** So many batches in a row that have no need of it are the end of a burst. */
-        const val QUIET = 8
+        /** So many batches in a row that have no need of it, and the room is given up. */
+        const val QUIET = 2
     }
 }

@@ -22,7 +22,9 @@ internal class Batch(
 
     private val numbers = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder())
     private val end = numbers.getInt(INDEX_SIZE)
-    private val size = numbers.getInt(SIZE)
+
+    /** How many bytes came. */
+    val size = numbers.getInt(SIZE)
     private var cursor = numbers.firstRecord()
     private var item = 0
 

@@ -19,7 +19,12 @@ internal class Intake(
         val first = batch(source, true)!!
         if (!all || first.isAnswerable) return listOf(first)
         val batches = arrayListOf(first)
-        while (batches.size < MOST && !batches.last().isAnswerable) batches.add(batch(source, false) ?: break)
+        var size = first.size
+        while (size < ENOUGH && !batches.last().isAnswerable) {
+            val next = batch(source, false) ?: break
+            batches.add(next)
+            size += next.size
+        }
         return batches
     }
 
@@ -48,8 +53,8 @@ internal class Intake(
     }
 
     private companion object {
-        /** 64 KiB. */
-        const val MOST = 4
+        /** With another batch it is the 64 KiB of a read. */
+        const val ENOUGH = 48 * 1024
 
         /** So many batches in a row that have no need of it, and the room is given up. */
         const val QUIET = 2

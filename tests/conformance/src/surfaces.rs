@@ -108,7 +108,7 @@ pub fn peers() -> Vec<Surface> {
         of("launchdarkly-eventsource 2.2.0", node("launchdarkly-eventsource"), &["error.state"]),
         of("reqwest-eventsource 0.6.0", rust("reqwest-eventsource"), &["message.origin"]),
         of("eventsource-client 0.18.0", rust("eventsource-client"), &["message.origin", "error.state"]),
-        of("okhttp-eventsource 4.1.1", vec![made("jvm/run")], &["message.origin", "error.state"]),
+        of("okhttp-eventsource 4.3.0", vec![made("jvm/run")], &["message.origin", "error.state"]),
     ]
 }
 

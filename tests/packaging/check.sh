@@ -28,6 +28,8 @@ case $target in
     # Beside it there are members of import libraries.
     llvm-ar p "$static" eventsource.o >"$work/eventsource.o"
     global "$work/eventsource.o" | same "$static"
+    # Where import libraries were merged, a library has no list of names, and the loader stumbles.
+    ! llvm-readobj --coff-imports "$linked" | grep 'TableRVA: 0x0$' || die "an import has no table"
     # Every import, as `library name`.
     llvm-readobj --coff-imports "$linked" |
       awk '$1 == "Name:" { library = tolower($2) } $1 == "Symbol:" { print library, $2 }' | sort -u >"$work/imports.txt"

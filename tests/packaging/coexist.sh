@@ -47,18 +47,8 @@ case $target in
 esac
 case $target in
   x86_64-unknown-linux-* | x86_64-linux-android) "$work/coexist" ;;
-  aarch64-linux-android) qemu-aarch64-static "$work/coexist" ;;
-  aarch64-unknown-linux-musl) qemu-aarch64-static "$work/coexist" ;;
-  armv7-unknown-linux-musleabihf) qemu-arm-static "$work/coexist" ;;
-  *windows*)
-    wants /usr/bin/wine wine
-    wants /usr/lib/wine/wine64 wine64
-    install_packages
-    # Into a file: wine's own services outlive the program, and would keep a pipe open.
-    export WINEPREFIX=$work/wine WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml='
-    trap 'wineserver -k || true' EXIT
-    "$zig" cc -target x86_64-windows-gnu -shared -s "$here/coexist/bcryptprimitives.c" -ladvapi32 -o "$work/bcryptprimitives.dll"
-    timeout --kill-after=30 900 wine "$work/coexist.exe" >"$work/said.txt"
-    tr -d '\r' <"$work/said.txt" | grep -x 'both work' ;;
+  aarch64-linux-android | aarch64-unknown-linux-musl) need_qemu && qemu-aarch64-static "$work/coexist" ;;
+  armv7-unknown-linux-musleabihf) need_qemu && qemu-arm-static "$work/coexist" ;;
+  *windows*) "$here/wine.sh" "$work/coexist.exe" | grep -x 'both work' ;;
   *) echo "linked, not run" ;;
 esac

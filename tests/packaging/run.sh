@@ -16,8 +16,7 @@ case $target in
   aarch64-linux-android) musl aarch64-linux-musl qemu-aarch64-static ;;
   *) die "$target cannot be run here" ;;
 esac
-wants /usr/bin/qemu-aarch64-static qemu-user-static
-install_packages
+need_qemu
 EVENTSOURCE_SDK=$sdk
 case $target in
   *android)

@@ -9,8 +9,7 @@ case $target in
   armv7-unknown-linux-musleabihf) triple_of_zig=arm-linux-musleabihf emulator=qemu-arm-static ;;
   *) die "$target has no test suite under qemu" ;;
 esac
-wants /usr/bin/qemu-aarch64-static qemu-user-static
-install_packages
+need_qemu
 need_zig
 
 work=$checkout/target/packaging/$target/suite

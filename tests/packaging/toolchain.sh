@@ -51,6 +51,9 @@ remap_flags() {
   echo "--remap-path-prefix=$library=/rust --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/registry --remap-path-prefix=$1=/libeventsource"
 }
 
+# What runs the programs of other processors.
+need_qemu() { wants /usr/bin/qemu-aarch64-static qemu-user-static; install_packages; }
+
 # zig's C compiler brings the C libraries of musl and Windows with it, and the sources of LLVM's unwinder. From PyPI.
 zig_version=0.17.1
 need_zig() {

@@ -38,7 +38,7 @@ class Platform:
     clang: str = ""  # clang's name, for Android
     slice: str = ""  # folder in the XCFramework
     name: str = ""  # in the README
-    checked: str = "linked"  # how, at most: run, emulated, bridged or linked
+    checked: str = "linked"  # how, at most: run, emulated, bridged, wine or linked
 
     @property
     def sdk(self) -> Path:
@@ -70,7 +70,7 @@ PLATFORMS = [
     Platform("x86_64-unknown-linux-musl", UNIX, "x86_64-linux-musl", "linux-x64-musl", name="Linux x86_64, musl", checked="run"),
     Platform("aarch64-unknown-linux-musl", UNIX, "aarch64-linux-musl", "linux-arm64-musl", name="Linux arm64, musl", checked="emulated"),
     Platform("armv7-unknown-linux-musleabihf", UNIX, "arm-linux-musleabihf", name="Linux armv7, musl", checked="emulated"),
-    Platform("x86_64-pc-windows-gnu", WINDOWS_LIBS, "x86_64-windows-gnu", "win32-x64", "windows-x86_64", name="Windows x86_64"),
+    Platform("x86_64-pc-windows-gnu", WINDOWS_LIBS, "x86_64-windows-gnu", "win32-x64", "windows-x86_64", name="Windows x86_64", checked="wine"),
 ]
 
 

@@ -216,6 +216,13 @@ class Repository(ConsumerTest):
                 self.assertEqual(kind(data), words.get(platform.removesuffix("-musl"), platform))
                 # Windows has no names of a program's that a library could leave open.
                 self.assertEqual(b"node.exe" in data, False, name)
+                if platform == "win32-x64":
+                    addon = self.folder / "eventsource.node"
+                    addon.write_bytes(data)
+                    # A library without a list of its names stops the loader.
+                    imports = re.findall(r"TableRVA: (\w+)", self.run_ok(llvm("llvm-readobj"), "--coff-imports", addon))
+                    self.assertTrue(imports)
+                    self.assertNotIn("0x0", imports)
 
 
 class Documents(ConsumerTest):

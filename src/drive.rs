@@ -232,11 +232,22 @@ impl EventSource {
     /// # Errors
     /// As [`poll`](Self::poll); [`CallError::Busy`] also where another thread is in here.
     pub fn poll_with<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Result<Option<R>, CallError> {
+        self.poll_inside(|| (), take)
+    }
+
+    /// The same; what `inside` gives lives for as long as no other thread gets in here.
+    #[inline(always)]
+    pub(crate) fn poll_inside<I, R>(
+        &self,
+        inside: impl FnOnce() -> I,
+        take: impl FnOnce(&Event<'_>) -> R,
+    ) -> Result<Option<R>, CallError> {
         let mut mode = self.enter()?;
-        if !poll(&mut mode, &self.handle)? {
-            return Ok(None);
-        }
-        Ok(event(&mode).map(|event| take(&event)))
+        let inside = inside();
+        let there = poll(&mut mode, &self.handle)?;
+        let taken = if there { event(&mode).map(|event| take(&event)) } else { None };
+        drop(inside);
+        Ok(taken)
     }
 
     /// As [`poll_with`](Self::poll_with), for a source that is pulled and an event that has been received already; `None`: ask
@@ -322,6 +333,7 @@ fn poll(mode: &mut Mode, handle: &Handle) -> Result<bool, CallError> {
     }
 }
 
+#[inline(always)]
 fn event(mode: &Mode) -> Option<Event<'_>> {
     match mode {
         Mode::Polled(polled) => Some(polled.event()),

@@ -350,10 +350,10 @@ impl<'a> Call<'a> {
         let mut body = vec![0; REFUSED_BODY_BYTES];
         let mut len = 0;
         while len < body.len() {
-            match connection.read(&mut body[len..]) {
+            match connection.read(&mut body[len..], true) {
                 // An error here ends the body early; what has come so far is kept.
-                Ok(0) | Err(_) => break,
-                Ok(n) => len += n,
+                Ok(None | Some(0)) | Err(_) => break,
+                Ok(Some(n)) => len += n,
             }
         }
         body.truncate(len);

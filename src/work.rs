@@ -26,6 +26,8 @@ pub(crate) enum Outcome {
     Refused(Box<Refusal>),
     /// More bytes.
     Read(ReadBuffer),
+    /// None yet: the answer to a read that does not wait.
+    Nothing(ReadBuffer),
     /// The body is over.
     Ended(Ended),
     /// The wait is over.

@@ -17,10 +17,17 @@ use crate::work::{Ended, Outcome, Refusal};
 
 /// Work with what is needed to do it.
 pub(crate) enum Job {
-    Attempt { last_event_id: TextBuf },
+    Attempt {
+        last_event_id: TextBuf,
+    },
     Read(ReadBuffer),
+    /// Never blocks.
+    ReadNow(ReadBuffer),
     Wait(Option<Instant>),
 }
+
+/// Who gets so much from one read is in a flood: there will be more.
+const FLOOD: usize = 16 * 1024;
 
 /// One per source.
 pub(crate) struct Worker {
@@ -29,17 +36,19 @@ pub(crate) struct Worker {
     network: Arc<Network>,
     connection: Option<Connection>,
     interrupt: Arc<Interrupt>,
+    /// Bytes that the last read brought.
+    read_last: usize,
 }
 
 impl Worker {
     pub(crate) fn new(config: Arc<Config>, control: Arc<Control>) -> Worker {
         let network = Arc::new(Network::new(&config));
-        Worker { config, control, network, connection: None, interrupt: Interrupt::new() }
+        Worker { config, control, network, connection: None, interrupt: Interrupt::new(), read_last: 0 }
     }
 
-    /// The interrupt of the work done last: it stays registered for the life of the connection.
-    pub(crate) fn interrupt(&self) -> &Arc<Interrupt> {
-        &self.interrupt
+    /// Whether the last read brought so much that the next can do without waiting, and may.
+    pub(crate) fn floods(&self) -> bool {
+        self.read_last >= FLOOD && self.connection.as_ref().is_some_and(Connection::reads_now)
     }
 
     /// Lets the connection go: there will be no further work.
@@ -47,7 +56,8 @@ impl Worker {
         self.connection = None;
     }
 
-    /// Blocks until the work is done, or until the epoch moves on, which gives `Stale`.
+    /// Blocks until the work is done, or until the epoch moves on, which gives `Stale`. The interrupt of an attempt stays
+    /// registered for the life of the connection.
     pub(crate) fn perform(&mut self, epoch: u64, job: Job) -> Outcome {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.perform_unguarded(epoch, job)));
         let outcome = outcome.unwrap_or_else(|_| self.fault());
@@ -56,7 +66,7 @@ impl Worker {
             self.connection = None;
             return Outcome::Stale;
         }
-        if !matches!(outcome, Outcome::Opened(_) | Outcome::Read(_)) {
+        if !matches!(outcome, Outcome::Opened(_) | Outcome::Read(_) | Outcome::Nothing(_)) {
             self.connection = None;
         }
         outcome
@@ -79,7 +89,8 @@ impl Worker {
     fn perform_unguarded(&mut self, epoch: u64, job: Job) -> Outcome {
         match job {
             Job::Attempt { last_event_id } => self.attempt(epoch, &last_event_id),
-            Job::Read(buffer) => self.read(buffer),
+            Job::Read(buffer) => self.read(buffer, true),
+            Job::ReadNow(buffer) => self.read(buffer, false),
             Job::Wait(until) => self.wait(epoch, until),
         }
     }
@@ -110,12 +121,14 @@ impl Worker {
         }
     }
 
-    fn read(&mut self, mut buffer: ReadBuffer) -> Outcome {
+    fn read(&mut self, mut buffer: ReadBuffer, wait: bool) -> Outcome {
         let Some(connection) = &mut self.connection else { return Outcome::Stale };
-        match connection.read(buffer.space()) {
-            Ok(0) => Outcome::Ended(Ended { failure: None }),
-            Ok(n) => {
+        match connection.read(buffer.space(), wait) {
+            Ok(None) => Outcome::Nothing(buffer),
+            Ok(Some(0)) => Outcome::Ended(Ended { failure: None }),
+            Ok(Some(n)) => {
                 buffer.advance(n);
+                self.read_last = n;
                 Outcome::Read(buffer)
             }
             Err(failure) => Outcome::Ended(Ended { failure: Some(failure) }),

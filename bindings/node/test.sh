@@ -36,7 +36,7 @@ fi
 first=1
 for node in "${nodes[@]}"; do
   echo "== $("$node" --version)"
-  files=(test/whatwg.test.mjs test/eventtarget.test.mjs test/options.test.mjs test/control.test.mjs test/iterate.test.mjs test/flow.test.mjs
+  files=(test/whatwg.test.mjs test/eventtarget.test.mjs test/message.test.mjs test/options.test.mjs test/control.test.mjs test/iterate.test.mjs test/flow.test.mjs
     test/life.test.mjs test/stress.test.mjs test/pack.test.mjs)
   # The declarations are the same on every Node.
   [ $first = 0 ] || files+=(test/types.test.mjs)

@@ -1,13 +1,16 @@
-//! Event loop: a worker blocks, the loop's own thread polls. Work and results cross in two one-place channels.
+//! Event loop: a worker blocks, the loop's own thread polls. Work and results cross on a desk between the two.
 //!
-//! While data flows the worker is allowed one read that nobody has asked for yet, into a second buffer; so the two threads
-//! work side by side, and a loop that does not poll stops the worker, then the socket, then the server.
+//! While data flows the worker reads on by itself, into buffers that nobody has asked for yet; there are two of these, so
+//! nobody has to wake it for the next event. When both are full it stops, then the socket, then the server. In a flood the
+//! worker lends the loop the connection: as long as something is there whenever the loop has done with what came before, the
+//! two threads need not wake each other at all.
 
 use std::cell::Cell;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
+use crossbeam_channel::{Sender, bounded};
 
 use super::callbacks::Owned;
 use super::{in_callback, job, machine_and_worker};
@@ -22,20 +25,22 @@ use crate::thread;
 use crate::work::{Outcome, Work};
 use crate::worker::{Job, Worker};
 
-/// The second buffer's size to begin with.
+/// How many buffers the worker may read into ahead of being asked, and their size to begin with.
+const AHEAD: u8 = 2;
 const READ_AHEAD: usize = 4 * 1024;
+/// Reads in a row of the loop's own that bring no event, before the worker goes on: whoever polls does not wait.
+const FRUITLESS: u8 = 4;
 
 /// The loop's side.
 pub(super) struct Polled {
     machine: Source,
-    /// `None` once CLOSE was polled: the worker has nothing left to do.
-    jobs: Option<Sender<(u64, Job)>>,
-    /// The other end of `jobs`, to take back what the worker has not begun.
-    unbegun: Receiver<(u64, Job)>,
-    results: Receiver<(u64, Outcome)>,
-    bell: Arc<Bell>,
-    /// What the worker is at, by its epoch.
+    desk: Arc<Desk>,
+    /// What the worker's thread is at, by its epoch.
     asked: Option<(u64, Asked)>,
+    /// On loan from the worker's thread, which is at nothing.
+    worker: Option<Box<Worker>>,
+    /// Reads with it since the last event.
+    fruitless: u8,
     thread: JoinHandle<()>,
 }
 
@@ -43,15 +48,8 @@ pub(super) struct Polled {
 enum Asked {
     /// An attempt, a wait, or the first read of a connection.
     Work,
-    /// A read ahead.
+    /// Reads ahead.
     Ahead,
-}
-
-/// Rings once for each time that it was armed.
-struct Bell {
-    armed: Mutex<bool>,
-    /// Whose it is.
-    control: Arc<Control>,
 }
 
 thread_local! {
@@ -71,10 +69,8 @@ impl Polled {
         wake: Owned<W>,
     ) -> Result<(Polled, Sender<Never>), CallError> {
         let (machine, worker) = *machine_and_worker(handle);
-        let (jobs, unbegun) = bounded(1);
-        let (post, results) = bounded(1);
-        let bell = Arc::new(Bell { armed: Mutex::new(true), control: handle.control.clone() });
-        let serve = Serve { worker, jobs: unbegun.clone(), results: post, bell: bell.clone(), wake };
+        let desk = Arc::new(Desk::new(handle.control.clone()));
+        let serve = Serve { worker: Some(Box::new(worker)), desk: desk.clone(), ahead: None, unmade: 0, wake };
         let (held_back, go) = bounded(0);
         let work = move || {
             let _ = go.recv();
@@ -83,65 +79,83 @@ impl Polled {
         };
         let thread = thread::spawn("eventsource", handle.config.stack_size, work)
             .map_err(|error| CallError::OutOfResources(format!("no thread: {error}")))?;
-        Ok((Polled { machine, jobs: Some(jobs), unbegun, results, bell, asked: None, thread }, held_back))
+        Ok((Polled { machine, desk, asked: None, worker: None, fruitless: 0, thread }, held_back))
     }
 
     /// Whether there is an event. Where there is none the bell is armed.
     pub(super) fn poll(&mut self) -> Result<bool, CallError> {
         loop {
-            let (epoch, work) = match self.machine.step() {
+            match self.machine.step() {
                 Step::Event => {
+                    self.fruitless = 0;
                     if self.machine.event().kind == Kind::Close {
-                        self.jobs = None;
+                        self.let_go();
                     }
                     return Ok(true);
                 }
-                Step::Work(epoch, work) => (epoch, work),
                 Step::Closed => return Err(CallError::Closed),
-            };
-            if self.asked.is_none_or(|(asked, _)| asked != epoch) {
-                let job = job(&mut self.machine, work.clone());
-                self.ask(epoch, job, Asked::Work);
-            }
-            match self.results.try_recv() {
-                Ok((of, outcome)) if of == epoch => self.take(epoch, &work, outcome),
-                // Of an epoch that is over.
-                Ok(_) => {}
-                Err(TryRecvError::Empty) => {
-                    if self.bell.arm_unless(epoch, || !self.results.is_empty()) {
+                Step::Work(epoch, work) => {
+                    if self.advance(epoch, work) {
                         return Ok(false);
                     }
                 }
-                // The worker is gone, which it never is before its jobs end.
-                Err(TryRecvError::Disconnected) => return Err(CallError::Closed),
             }
         }
     }
 
-    fn ask(&mut self, epoch: u64, job: Job, asked: Asked) {
-        self.asked = Some((epoch, asked));
-        // A job that the worker has not begun is out of date: nothing is asked twice in one epoch.
-        let _ = self.unbegun.try_recv();
-        if let Some(jobs) = &self.jobs {
-            // There is room: nobody else sends.
-            let _ = jobs.try_send((epoch, job));
+    /// Sees to the machine's work. True: it takes time, and the bell is armed.
+    #[inline(never)]
+    fn advance(&mut self, epoch: u64, work: Work) -> bool {
+        let is_read = work == Work::Read;
+        if self.asked.is_none_or(|(asked, _)| asked != epoch) {
+            let job = match job(&mut self.machine, work) {
+                Job::Read(buffer) => match self.read_now(epoch, buffer) {
+                    Some(buffer) => Job::Read(buffer),
+                    None => return false,
+                },
+                job => job,
+            };
+            self.asked = Some((epoch, Asked::Work));
+            self.desk.ask(epoch, job, self.worker.take());
+        }
+        match self.desk.collect(epoch) {
+            Collected::Result(of, outcome, worker) => {
+                self.worker = worker;
+                if of == epoch {
+                    self.take(epoch, is_read, outcome);
+                }
+                false
+            }
+            Collected::Outdated => false,
+            Collected::Armed => true,
         }
     }
 
-    fn take(&mut self, epoch: u64, work: &Work, outcome: Outcome) {
-        let asked = self.asked.take();
-        match (work, outcome) {
-            (Work::Read, Outcome::Read(buffer)) => {
-                if asked == Some((epoch, Asked::Ahead)) {
-                    let spare = self.machine.absorb(buffer);
-                    self.ask(epoch, Job::Read(spare), Asked::Ahead);
-                } else {
-                    // The worker goes on by itself after the first.
-                    self.machine.complete(epoch, Outcome::Read(buffer));
-                    self.asked = Some((epoch, Asked::Ahead));
+    /// Reads here, if the worker is at hand. Gives the buffer back where it is not, or where there is nothing yet.
+    fn read_now(&mut self, epoch: u64, buffer: ReadBuffer) -> Option<ReadBuffer> {
+        let Some(worker) = self.worker.as_mut().filter(|_| self.fruitless < FRUITLESS) else { return Some(buffer) };
+        self.fruitless += 1;
+        match worker.perform(epoch, Job::ReadNow(buffer)) {
+            Outcome::Nothing(buffer) => Some(buffer),
+            outcome => {
+                self.machine.complete(epoch, outcome);
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, epoch: u64, is_read: bool, outcome: Outcome) {
+        // With the worker here its thread is at nothing; otherwise it reads on by itself after the first read.
+        let reads_on = is_read && matches!(outcome, Outcome::Read(_)) && self.worker.is_none();
+        let asked = std::mem::replace(&mut self.asked, reads_on.then_some((epoch, Asked::Ahead)));
+        match outcome {
+            Outcome::Read(buffer) if is_read && asked == Some((epoch, Asked::Ahead)) => {
+                let spare = self.machine.absorb(buffer);
+                if reads_on {
+                    self.desk.give(spare);
                 }
             }
-            (_, outcome) => self.machine.complete(epoch, outcome),
+            outcome => self.machine.complete(epoch, outcome),
         }
     }
 
@@ -151,63 +165,174 @@ impl Polled {
 
     /// Nobody will poll any more: no wake begins from here on.
     pub(super) fn silence(&self) {
-        self.bell.take();
+        self.desk.lock().armed = false;
     }
 
     /// Lets the worker go; the source has been closed.
-    pub(super) fn leave(self) -> JoinHandle<()> {
+    pub(super) fn leave(mut self) -> JoinHandle<()> {
+        self.let_go();
         self.thread
+    }
+
+    /// There is nothing left to do: the connection goes, wherever it is, and the thread ends.
+    fn let_go(&mut self) {
+        self.worker = None;
+        self.desk.end();
     }
 }
 
-impl Bell {
-    /// Arms the bell, unless there is something to be had already, or `epoch` is over: the worker may have rung for its end
-    /// before, and dropped what came of it.
-    fn arm_unless(&self, epoch: u64, ready: impl FnOnce() -> bool) -> bool {
-        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-        if ready() || self.control.epoch() != epoch {
-            return false;
-        }
-        *armed = true;
-        true
+/// What lies between the two threads.
+struct Desk {
+    papers: Mutex<Papers>,
+    /// The worker's thread waits here for something to do.
+    called: Condvar,
+    /// Whose it is.
+    control: Arc<Control>,
+}
+
+struct Papers {
+    /// Asked for and not begun.
+    job: Option<(u64, Job)>,
+    /// Emptied, to be read ahead into.
+    spares: Vec<ReadBuffer>,
+    /// In the order in which they came.
+    results: VecDeque<(u64, Outcome)>,
+    /// On its way to the other thread, with the job or behind the last result.
+    worker: Option<Box<Worker>>,
+    /// The bell rings once for each time that it was armed.
+    armed: bool,
+    /// The worker's thread has to be called.
+    waiting: bool,
+    over: bool,
+}
+
+enum Collected {
+    /// Of this epoch; and the worker, if it comes along.
+    Result(u64, Outcome, Option<Box<Worker>>),
+    /// There is nothing, and the epoch is over.
+    Outdated,
+    /// There is nothing, and the bell will ring.
+    Armed,
+}
+
+impl Desk {
+    fn new(control: Arc<Control>) -> Desk {
+        let papers = Papers {
+            job: None,
+            spares: Vec::new(),
+            results: VecDeque::new(),
+            worker: None,
+            armed: true,
+            waiting: false,
+            over: false,
+        };
+        Desk { papers: Mutex::new(papers), called: Condvar::new(), control }
     }
 
-    /// Whether it was armed.
-    fn take(&self) -> bool {
-        std::mem::take(&mut *self.armed.lock().unwrap_or_else(PoisonError::into_inner))
+    fn lock(&self) -> MutexGuard<'_, Papers> {
+        self.papers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ring<W: FnMut()>(&self, wake: &mut Owned<W>) {
-        // The lock is not held while the caller's code runs.
-        if self.take() {
-            WAKING.with(|waking| waking.set(Arc::as_ptr(&self.control)));
-            in_callback(|| wake.call(|wake| wake()));
-            WAKING.with(|waking| waking.set(std::ptr::null()));
+    // ---- the loop ----
+
+    /// Asks for a job. One that the worker has not begun is out of date, and what it was to read into as well: nothing is asked
+    /// twice in one epoch.
+    fn ask(&self, epoch: u64, job: Job, worker: Option<Box<Worker>>) {
+        let mut papers = self.lock();
+        papers.job = Some((epoch, job));
+        papers.spares.clear();
+        if worker.is_some() {
+            papers.worker = worker;
         }
+        self.call(papers);
+    }
+
+    /// Gives a buffer to be read ahead into. The worker is not called while there are results to be had: to be woken costs it
+    /// more than the read.
+    fn give(&self, spare: ReadBuffer) {
+        let mut papers = self.lock();
+        papers.spares.push(spare);
+        if papers.results.is_empty() {
+            self.call(papers);
+        }
+    }
+
+    fn call(&self, papers: MutexGuard<'_, Papers>) {
+        let waiting = papers.waiting;
+        drop(papers);
+        if waiting {
+            self.called.notify_one();
+        }
+    }
+
+    /// Takes a result. Where there is none the bell is armed, unless `epoch` is over: the worker may have rung for its end before.
+    fn collect(&self, epoch: u64) -> Collected {
+        let mut papers = self.lock();
+        if let Some((of, outcome)) = papers.results.pop_front() {
+            // With a job beside it, it is on its way to its thread.
+            let comes_along = papers.results.is_empty() && papers.job.is_none();
+            let worker = if comes_along { papers.worker.take() } else { None };
+            if worker.is_some() {
+                papers.spares.clear();
+            }
+            return Collected::Result(of, outcome, worker);
+        }
+        if self.control.epoch() != epoch {
+            return Collected::Outdated;
+        }
+        papers.armed = true;
+        Collected::Armed
+    }
+
+    fn end(&self) {
+        let mut papers = self.lock();
+        papers.over = true;
+        let worker = papers.worker.take();
+        let results = std::mem::take(&mut papers.results);
+        self.call(papers);
+        drop((worker, results));
+    }
+
+    // ---- the worker's thread ----
+
+    /// Lays down what came of a job. True: the bell was armed and has to be rung.
+    fn post(&self, epoch: u64, outcome: Outcome, worker: Option<Box<Worker>>) -> bool {
+        let mut papers = self.lock();
+        papers.results.push_back((epoch, outcome));
+        if worker.is_some() {
+            papers.worker = worker;
+        }
+        std::mem::take(&mut papers.armed)
     }
 }
 
 /// The worker's side.
 struct Serve<W: FnMut()> {
-    worker: Worker,
-    jobs: Receiver<(u64, Job)>,
-    results: Sender<(u64, Outcome)>,
-    bell: Arc<Bell>,
+    /// None while it is on loan to the loop.
+    worker: Option<Box<Worker>>,
+    desk: Arc<Desk>,
+    /// The epoch in which it reads on by itself, and how many buffers for that it has not made yet.
+    ahead: Option<u64>,
+    unmade: u8,
     wake: Owned<W>,
 }
 
 impl<W: FnMut()> Serve<W> {
     fn run(mut self) {
         // CONNECT can be polled.
-        self.bell.ring(&mut self.wake);
-        let mut reading = false;
-        while let Ok((epoch, job)) = self.jobs.recv() {
-            let is_read = matches!(job, Job::Read(_));
-            let more = self.perform(epoch, job);
-            if is_read && !reading && more {
-                self.perform(epoch, Job::Read(ReadBuffer::for_reading_ahead(READ_AHEAD)));
+        if std::mem::take(&mut self.desk.lock().armed) {
+            self.ring();
+        }
+        while let Some((epoch, job)) = self.next() {
+            let Some(worker) = &mut self.worker else { continue };
+            let outcome = worker.perform(epoch, job);
+            let read = matches!(outcome, Outcome::Read(_));
+            let lend = read && worker.floods();
+            self.ahead = (read && !lend).then_some(epoch);
+            let lent = if lend { self.worker.take() } else { None };
+            if self.desk.post(epoch, outcome, lent) {
+                self.ring();
             }
-            reading = is_read;
         }
         let Serve { worker, wake, .. } = self;
         drop(worker);
@@ -215,17 +340,40 @@ impl<W: FnMut()> Serve<W> {
         drop(wake);
     }
 
-    /// Does the job, posts what came of it, rings. Whether bytes were read and taken.
-    fn perform(&mut self, epoch: u64, job: Job) -> bool {
-        let outcome = self.worker.perform(epoch, job);
-        let read = matches!(outcome, Outcome::Read(_));
-        let interrupt = self.worker.interrupt().clone();
-        let posted = select! {
-            send(self.results, (epoch, outcome)) -> sent => sent.is_ok(),
-            recv(interrupt.fired()) -> _ => false,
-        };
-        self.bell.ring(&mut self.wake);
-        read && posted
+    /// Waits for something to do. None: there will be nothing any more.
+    fn next(&mut self) -> Option<(u64, Job)> {
+        let mut papers = self.desk.lock();
+        loop {
+            if papers.over {
+                return None;
+            }
+            if let Some((epoch, job)) = papers.job.take() {
+                if let Some(worker) = papers.worker.take() {
+                    self.worker = Some(worker);
+                }
+                self.unmade = AHEAD;
+                return Some((epoch, job));
+            }
+            if let Some(epoch) = self.ahead {
+                if let Some(buffer) = papers.spares.pop() {
+                    return Some((epoch, Job::Read(buffer)));
+                }
+                if self.unmade > 0 {
+                    self.unmade -= 1;
+                    return Some((epoch, Job::Read(ReadBuffer::for_reading_ahead(READ_AHEAD))));
+                }
+            }
+            papers.waiting = true;
+            papers = self.desk.called.wait(papers).unwrap_or_else(PoisonError::into_inner);
+            papers.waiting = false;
+        }
+    }
+
+    /// The lock is not held while the caller's code runs.
+    fn ring(&mut self) {
+        WAKING.with(|waking| waking.set(Arc::as_ptr(&self.desk.control)));
+        in_callback(|| self.wake.call(|wake| wake()));
+        WAKING.with(|waking| waking.set(std::ptr::null()));
     }
 }
 
@@ -238,29 +386,22 @@ mod tests {
     #[test]
     fn the_bell_rings_once_for_each_time_it_was_armed() {
         let config = Config::new("http://127.0.0.1/").unwrap();
-        let bell = Bell { armed: Mutex::new(true), control: Arc::new(Control::new(&config)) };
-        let rung = Arc::new(Mutex::new(0));
-        let count = rung.clone();
-        let mut wake = Owned::new(move || *count.lock().unwrap() += 1);
-        bell.ring(&mut wake);
-        bell.ring(&mut wake);
-        assert_eq!(*rung.lock().unwrap(), 1);
-        // A result that came between the look at the channel and the arming would never be rung for: it is seen now.
-        assert!(!bell.arm_unless(0, || true));
-        bell.ring(&mut wake);
-        assert_eq!(*rung.lock().unwrap(), 1);
-        assert!(bell.arm_unless(0, || false));
-        bell.ring(&mut wake);
-        bell.ring(&mut wake);
-        assert_eq!(*rung.lock().unwrap(), 2);
-        assert!(bell.arm_unless(0, || false));
-        assert!(bell.take());
-        bell.ring(&mut wake);
-        assert_eq!(*rung.lock().unwrap(), 2, "silenced");
+        let desk = Desk::new(Arc::new(Control::new(&config)));
+        let armed = |epoch| matches!(desk.collect(epoch), Collected::Armed);
+        assert!(desk.post(0, Outcome::Waited, None));
+        assert!(!desk.post(0, Outcome::Waited, None));
+        // A result that came between a look at the desk and the arming would never be rung for: it is seen now.
+        assert!(matches!(desk.collect(0), Collected::Result(0, Outcome::Waited, None)));
+        assert!(!desk.post(0, Outcome::Waited, None));
+        for _ in 0..2 {
+            assert!(matches!(desk.collect(0), Collected::Result(0, Outcome::Waited, None)));
+        }
+        assert!(armed(0) && armed(0));
+        assert!(desk.post(0, Outcome::Stale, None));
+        assert!(matches!(desk.collect(0), Collected::Result(0, Outcome::Stale, None)));
         // Nor one that came between the machine's look at what is wanted and the arming.
-        bell.control.close().unwrap();
-        bell.ring(&mut wake);
-        assert!(!bell.arm_unless(0, || false));
-        assert!(bell.arm_unless(bell.control.epoch(), || false));
+        desk.control.close().unwrap();
+        assert!(!armed(0));
+        assert!(armed(desk.control.epoch()));
     }
 }

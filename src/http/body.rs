@@ -48,28 +48,28 @@ struct Content {
 }
 
 impl Content {
-    /// Blocks for the next bytes. 0: the body is complete.
-    fn next(&mut self, space: &mut [u8]) -> Result<usize, Failure> {
+    /// The next bytes; 0: the body is complete. Blocks for them if it may; otherwise None says that there are none yet.
+    fn next(&mut self, space: &mut [u8], wait: bool) -> Result<Option<usize>, Failure> {
         match &mut self.framing {
-            Framing::UntilClose => self.transport.read(space),
-            Framing::Length(0) => Ok(0),
+            Framing::UntilClose => self.transport.read(space, wait),
+            Framing::Length(0) => Ok(Some(0)),
             Framing::Length(left) => {
                 let most = usize::try_from(*left).unwrap_or(usize::MAX).min(space.len());
-                let n = self.transport.read(&mut space[..most])?;
-                *left -= n as u64;
-                if n == 0 && most > 0 { Err(cut()) } else { Ok(n) }
+                let read = self.transport.read(&mut space[..most], wait)?;
+                *left -= read.unwrap_or(0) as u64;
+                if read == Some(0) && most > 0 { Err(cut()) } else { Ok(read) }
             }
             Framing::Chunked(chunks) => loop {
                 if chunks.is_over().map_err(broken)? {
-                    return Ok(0);
+                    return Ok(Some(0));
                 }
-                let n = self.transport.read(space)?;
+                let Some(n) = self.transport.read(space, wait)? else { return Ok(None) };
                 if n == 0 {
-                    return if chunks.may_end_here() { Ok(0) } else { Err(cut()) };
+                    return if chunks.may_end_here() { Ok(Some(0)) } else { Err(cut()) };
                 }
                 let data = chunks.decode(&mut space[..n]);
                 if data > 0 {
-                    return Ok(data);
+                    return Ok(Some(data));
                 }
             },
         }
@@ -79,7 +79,7 @@ impl Content {
 /// For gzip, through which failures pass as they are.
 impl Read for Content {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        self.next(space).map_err(io::Error::other)
+        self.next(space, true).map(Option::unwrap_or_default).map_err(io::Error::other)
     }
 }
 
@@ -97,13 +97,23 @@ impl Connection {
         Connection(if gzip { gunzip(content) } else { Coding::Identity(content) })
     }
 
-    /// Blocks for the next bytes; `space` is not empty. 0: the body is complete by its framing.
-    pub(crate) fn read(&mut self, space: &mut [u8]) -> Result<usize, Failure> {
+    /// Whether `read` can do without waiting; otherwise it finds nothing. A decoder cannot stop in the middle.
+    pub(crate) fn reads_now(&self) -> bool {
+        match &self.0 {
+            Coding::Identity(content) => content.transport.reads_now(),
+            Coding::Gzip(_) => false,
+        }
+    }
+
+    /// The next bytes; `space` is not empty. 0: the body is complete by its framing. Blocks for them if it may; otherwise
+    /// None says that there are none yet.
+    pub(crate) fn read(&mut self, space: &mut [u8], wait: bool) -> Result<Option<usize>, Failure> {
         match &mut self.0 {
-            Coding::Identity(content) => content.next(space),
+            Coding::Identity(content) => content.next(space, wait),
+            Coding::Gzip(_) if !wait => Ok(None),
             Coding::Gzip(body) => loop {
                 match body.read(space) {
-                    Ok(n) => return Ok(n),
+                    Ok(n) => return Ok(Some(n)),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) => return Err(error.downcast::<Failure>().unwrap_or_else(|error| in_words(&error))),
                 }

@@ -1,4 +1,5 @@
-//! A connected socket whose reads and writes block, each with its own limit, in one system call.
+//! A connected socket whose reads and writes block, each with its own limit, in one system call; or which is asked for what is
+//! there already.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -12,16 +13,40 @@ pub(crate) struct Socket {
     stream: Arc<TcpStream>,
     read_limit: Option<Duration>,
     write_limit: Option<Duration>,
+    /// The mode that `read_now` leaves behind.
+    nonblocking: bool,
 }
 
 impl Socket {
     /// `stream` is in blocking mode and has no limits set.
     pub(crate) fn new(stream: Arc<TcpStream>) -> Socket {
-        Socket { stream, read_limit: None, write_limit: None }
+        Socket { stream, read_limit: None, write_limit: None, nonblocking: false }
+    }
+
+    /// One recv that never blocks. None: there is nothing yet.
+    pub(crate) fn read_now(&mut self, space: &mut [u8]) -> io::Result<Option<usize>> {
+        // Set once for all the reads up to the next one that waits, which is cheaper than to ask before each.
+        self.set_nonblocking(true)?;
+        loop {
+            match (&*self.stream).read(space) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                done => return done.map(Some),
+            }
+        }
+    }
+
+    fn set_nonblocking(&mut self, wanted: bool) -> io::Result<()> {
+        if self.nonblocking != wanted {
+            self.stream.set_nonblocking(wanted)?;
+            self.nonblocking = wanted;
+        }
+        Ok(())
     }
 
     /// One recv. Fails as `timed_out` tells if nothing came within `limit`.
     pub(crate) fn read(&mut self, space: &mut [u8], limit: Option<Duration>) -> io::Result<usize> {
+        self.set_nonblocking(false)?;
         let Socket { stream, read_limit, .. } = self;
         blocking(limit, |limit| {
             set(read_limit, limit, |limit| stream.set_read_timeout(limit))?;
@@ -31,6 +56,7 @@ impl Socket {
 
     /// One send. Fails as `timed_out` tells if nothing could be sent within `limit`.
     pub(crate) fn write(&mut self, bytes: &[u8], limit: Option<Duration>) -> io::Result<usize> {
+        self.set_nonblocking(false)?;
         let Socket { stream, write_limit, .. } = self;
         blocking(limit, |limit| {
             set(write_limit, limit, |limit| stream.set_write_timeout(limit))?;
@@ -152,6 +178,21 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::TimedOut);
             assert!(!timed_out(&error));
         }
+    }
+
+    #[test]
+    fn what_is_there_can_be_had_without_waiting() {
+        let (mut socket, mut far) = pair();
+        let mut space = [0; 8];
+        assert_eq!(socket.read_now(&mut space).unwrap(), None);
+        far.write_all(b"ab").unwrap();
+        assert_eq!(socket.read(&mut space[..1], None).unwrap(), 1, "which waits again");
+        assert_eq!(socket.read_now(&mut space).unwrap(), Some(1));
+        assert_eq!((socket.read_now(&mut space).unwrap(), space[0]), (None, b'b'));
+        assert!(timed_out(&socket.read(&mut space, Some(Duration::from_millis(5))).unwrap_err()));
+        drop(far);
+        assert_eq!(socket.read(&mut space, None).unwrap(), 0);
+        assert_eq!(socket.read_now(&mut space).unwrap(), Some(0));
     }
 
     #[test]

@@ -75,15 +75,25 @@ impl Transport {
         self.until = Deadline::at(moment);
     }
 
-    /// Blocks for the next bytes of the body, first those that came along with the head. 0: the server said that nothing more
-    /// follows, by TCP's FIN or TLS's close_notify.
-    pub(crate) fn read(&mut self, space: &mut [u8]) -> Result<usize, Failure> {
+    /// Whether `read` can do without waiting: TLS may have to write in between, which can block.
+    pub(crate) fn reads_now(&self) -> bool {
+        self.session.is_none()
+    }
+
+    /// The next bytes of the body, first those that came along with the head. 0: the server said that nothing more follows, by
+    /// TCP's FIN or TLS's close_notify. Blocks if it may; otherwise None says that there is nothing yet.
+    pub(crate) fn read(&mut self, space: &mut [u8], wait: bool) -> Result<Option<usize>, Failure> {
         let early = self.buffers.take(space);
         if early > 0 {
-            return Ok(early);
+            return Ok(Some(early));
         }
         let limits = Limits { total: self.until, each: self.idle };
-        match receive(&mut self.session, &mut self.socket, space, limits) {
+        let read = match &self.session {
+            None if !wait => self.socket.read_now(space),
+            Some(_) if !wait => Ok(None),
+            _ => receive(&mut self.session, &mut self.socket, space, limits).map(Some),
+        };
+        match read {
             _ if self.interrupt.is_fired() => Err(interrupted()),
             Ok(amount) => Ok(amount),
             Err(error) if timed_out(&error) => {

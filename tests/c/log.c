@@ -36,6 +36,45 @@ static void log_line(void *user_data, int level, const char *target, const char 
   pthread_mutex_unlock(&check_mutex);
 }
 
+// Frees the source inside of eventsource_poll, which says then that there is nothing any more.
+struct fatal {
+  eventsource *source;
+  pthread_t polling;
+  int wakes, over;
+};
+
+static void free_at_open(void *user_data, int level, const char *target, const char *message) {
+  struct fatal *fatal = user_data;
+  (void)level, (void)target;
+  if (strstr(message, ": open") == NULL) return;
+  CHECK(pthread_equal(pthread_self(), fatal->polling));
+  eventsource_free(fatal->source);
+  fatal->source = NULL;
+}
+
+static void wake(void *user_data) { count(&((struct fatal *)user_data)->wakes); }
+static void over(void *user_data) { count(&((struct fatal *)user_data)->over); }
+
+static void freed_while_polled(const char *base) {
+  static struct fatal fatal;
+  fatal.polling = pthread_self();
+  OK(eventsource_set_log(EVENTSOURCE_LOG_INFO, free_at_open, &fatal, NULL));
+  eventsource_config *config = config_for(base, "/once");
+  OK(eventsource_new(config, &fatal.source));
+  eventsource_config_free(config);
+  eventsource *source = fatal.source;
+  const eventsource_event *event;
+  OK(eventsource_start_polled(source, wake, &fatal, over));
+  for (int wakes = 1; fatal.source != NULL; ++wakes) {
+    wait_for(&fatal.wakes, wakes);
+    int status;
+    while ((status = eventsource_poll(source, &event)) == EVENTSOURCE_STATUS_OK) CHECK(fatal.source != NULL);
+    CHECK(status == (fatal.source == NULL ? EVENTSOURCE_STATUS_CLOSED : EVENTSOURCE_STATUS_AGAIN));
+  }
+  wait_for(&fatal.over, 1);
+  OK(eventsource_set_log(EVENTSOURCE_LOG_OFF, NULL, NULL, NULL));
+}
+
 static void *refuse(void *unused) {
   (void)unused;
   eventsource_config *config = NULL;
@@ -104,5 +143,7 @@ int main(int argc, char **argv) {
     CHECK(logger.destroys == 1);
     CHECK(pthread_join(thread, NULL) == 0);
   }
+
+  freed_while_polled(argv[1]);
   return 0;
 }

@@ -1,5 +1,5 @@
 'use strict';
-// The events that a source dispatches.
+// The events that a source dispatches, but for messages.
 
 const inspect = Symbol.for('nodejs.util.inspect.custom');
 
@@ -8,35 +8,6 @@ const show = (event, names) => (depth, options, print) => {
   for (const name of names) shown[name] = event[name];
   return depth < 0 ? `[${event.constructor.name}]` : `${event.constructor.name} ${print(shown, options)}`;
 };
-
-// A MessageEvent in every respect but its making: the constructor of Node's own takes up to a microsecond, which is
-// most of the cost of an event. The prototype chain leads through MessageEvent.prototype to Event.prototype.
-class Message extends Event {
-  #data;
-  #lastEventId;
-  #origin;
-
-  constructor(type, data, lastEventId, origin) {
-    super(type);
-    this.#data = data;
-    this.#lastEventId = lastEventId;
-    this.#origin = origin;
-  }
-
-  get data() { return this.#data; }
-  get lastEventId() { return this.#lastEventId; }
-  get origin() { return this.#origin; }
-  get source() { return null; }
-  get ports() { return NO_PORTS; }
-
-  [inspect](...args) { return show(this, ['data', 'lastEventId', 'origin'])(...args); }
-}
-
-const NO_PORTS = Object.freeze([]);
-Object.setPrototypeOf(Message.prototype, MessageEvent.prototype);
-Object.defineProperty(Message.prototype, 'constructor', { value: MessageEvent });
-for (const name of ['data', 'lastEventId', 'origin', 'source', 'ports'])
-  Object.defineProperty(Message.prototype, name, { enumerable: true });
 
 class CommentEvent extends Event {
   #data;
@@ -110,4 +81,4 @@ class ErrorEvent extends CloseEvent {
   [inspect](...args) { return show(this, ['code', 'message', 'status', 'body', 'retryIn'])(...args); }
 }
 
-module.exports = { Message, CommentEvent, CloseEvent, ErrorEvent, CODES };
+module.exports = { CommentEvent, CloseEvent, ErrorEvent, CODES };

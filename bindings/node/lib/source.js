@@ -9,7 +9,8 @@ const native = require('./native.js');
 const { read, milliseconds } = require('./options.js');
 const { HeaderFunctions } = require('./headers.js');
 const { Loops } = require('./loops.js');
-const { Message, CommentEvent, CloseEvent, ErrorEvent, CODES } = require('./events.js');
+const { CommentEvent, CloseEvent, ErrorEvent, CODES } = require('./events.js');
+const { Message, Listeners, deliver, lean, ADDED, REMOVED } = require('./message.js');
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -22,7 +23,7 @@ const RECORD_SIZE = 3;
 const INDEX_SIZE = HEAD_SIZE + 256 * RECORD_SIZE;
 const [SAME, OWN, COMMENT] = [-1, -2, -3];
 const [KIND_NONE, KIND_CONNECT, KIND_OPEN, KIND_ERROR, KIND_CLOSE] = [0, 1, 2, 5, 6];
-const [OK, NONE, ENDED, ERROR_CONNECT, ERROR_INTERNAL] = [0, 0, 1, 3, 14];
+const [OK, AGAIN, NONE, ENDED, ERROR_CONNECT, ERROR_INTERNAL] = [0, 2, 0, 1, 3, 14];
 
 const TURN = 5; // milliseconds that one source may keep the loop from other work
 const UNHURRIED = 16; // events between two looks at the clock, where handlers are quick
@@ -37,6 +38,9 @@ class EventSource extends EventTarget {
   #origin = '';
   #handle = null; // null where there is nothing to connect to
   #handlers = new Map(); // of the on… attributes
+  #listeners = new Listeners();
+  #only; // the only listener for messages of this type: see Listeners
+  #onlyFor = null; // null: not looked up
 
   #burst = null; // what has been polled and not been handed out
   #type = 'message'; // of the last message, in step with the addon
@@ -183,8 +187,15 @@ class EventSource extends EventTarget {
     this.#looked = performance.now();
     this.#deadline = this.#looked + TURN;
     this.#unwatched = 1;
+    let polled = false;
     do {
-      if (this.#burst !== null && !(this.#messages(this.#burst) && this.#special(this.#burst))) return;
+      const burst = this.#burst;
+      if (burst !== null) {
+        if (!(this.#messages(burst) && this.#special(burst))) return;
+        // A wake will come. That of a burst from an earlier turn may have come already.
+        if (polled && burst.status === AGAIN) return;
+      }
+      polled = true;
     } while (this.#poll());
   }
 
@@ -238,13 +249,33 @@ class EventSource extends EventTarget {
       if (comment) {
         super.dispatchEvent(new CommentEvent(data));
       } else {
-        const event = new Message(this.#type, data, this.#id, this.#origin);
-        super.dispatchEvent(event);
+        const event = new Message(this.#type, data, this.#id, this.#origin, this.#looked);
+        if (this.#onlyFor !== this.#type) this.#look();
+        if (this.#only === null) super.dispatchEvent(event);
+        else deliver(event, this, this.#only);
         if (this.#loops !== null && !this.#closed) this.#loops.give(event);
       }
     }
     this.#handing = false;
     return burst.next >= burst.count;
+  }
+
+  #look() {
+    this.#onlyFor = this.#type;
+    this.#only = lean ? this.#listeners.only(this.#type) : null;
+  }
+
+  // EventTarget tells of what has been added and removed, by whatever way.
+  [ADDED](size, type, listener, once, capture, passive, weak) {
+    super[ADDED](size, type, listener, once, capture, passive, weak);
+    this.#listeners.added(type, listener, once, capture, weak);
+    this.#onlyFor = null;
+  }
+
+  [REMOVED](size, type, listener, capture) {
+    super[REMOVED](size, type, listener, capture);
+    this.#listeners.removed(type, listener, capture);
+    this.#onlyFor = null;
   }
 
   // Looks at the clock: after each event where handlers are slow, every sixteenth otherwise.

@@ -331,16 +331,33 @@ static void add_own_text(burst *b, const char *text, size_t len) {
   b->own_bytes += len;
 }
 
+// Copies, and tells whether all of it is ASCII: one pass, in words.
+static bool copy_ascii(char *to, const char *from, size_t len) {
+  uint64_t word, bits = 0;
+  size_t i = 0;
+  for (; i + sizeof word <= len; i += sizeof word) {
+    memcpy(&word, from + i, sizeof word);
+    bits |= word;
+    memcpy(to + i, &word, sizeof word);
+  }
+  for (; i < len; i++) bits |= (unsigned char)(to[i] = from[i]);
+  return (bits & UINT64_C(0x8080808080808080)) == 0;
+}
+
 // The record's length: what was appended to the text, or OWN.
 static int32_t add_text(burst *b, const char *text, size_t len) {
+  if (len <= BURST_BYTES && len <= BURST_ROOM - b->used) {
+    if (copy_ascii(b->text + b->used, text, len)) {
+      b->used += len;
+      return (int32_t)len;
+    }
+    add_own_text(b, text, len);
+    return OWN;
+  }
   unsigned char bits = 0;
   for (size_t i = 0; i < len; i++) bits |= (unsigned char)text[i];  // vectorised
   if (bits >= 0x80) {
     add_own_text(b, text, len);
-  } else if (len <= BURST_BYTES && len <= BURST_ROOM - b->used) {
-    memcpy(b->text + b->used, text, len);
-    b->used += len;
-    return (int32_t)len;
   } else {
     napi_value value = NULL;
     napi_create_string_latin1(b->env, text, len, &value);  // without the search for what is not ASCII

@@ -39,7 +39,8 @@ describe('the package', () => {
     assert.ok(binaries.every((file) => /^prebuilds\/[a-z0-9-]+\/eventsource\.node$/.test(file)), String(binaries));
     assert.deepEqual(files.filter((file) => !binaries.includes(file)), [
       'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'index.d.mts', 'index.d.ts', 'index.js', 'index.mjs',
-      'lib/events.js', 'lib/headers.js', 'lib/loops.js', 'lib/native.js', 'lib/options.js', 'lib/source.js', 'package.json',
+      'lib/events.js', 'lib/headers.js', 'lib/loops.js', 'lib/message.js', 'lib/native.js', 'lib/options.js', 'lib/source.js',
+      'package.json',
     ]);
   });
 

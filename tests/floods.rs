@@ -1,0 +1,177 @@
+//! The event loop's driver in a flood, where the loop reads from the connection itself: nothing is lost, nobody waits, and what
+//! the caller wants meanwhile holds.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::fmt::Write as _;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use eventsource::{Config, ErrorKind, Event, EventSource, Kind};
+use eventsource_test_server::{DEADLINE, Script, Server, Tls};
+
+/// Messages 0 to `count`, of all sizes up to some kilobytes.
+fn numbered(count: usize) -> String {
+    let mut body = String::new();
+    for n in 0..count {
+        write!(body, "id: {n}\ndata: {n} {}\n\n", "x".repeat(n * 7919 % 6000)).unwrap();
+    }
+    body
+}
+
+fn number(event: &Event<'_>) -> usize {
+    event.data().split(' ').next().unwrap().parse().unwrap()
+}
+
+struct Loop {
+    source: EventSource,
+    woken: Receiver<()>,
+}
+
+impl Loop {
+    fn new(config: &Config) -> Loop {
+        let source = EventSource::new(config).unwrap();
+        let (wake, woken) = mpsc::channel();
+        source.start_polled(move || wake.send(()).unwrap()).unwrap();
+        Loop { source, woken }
+    }
+
+    /// Hands `each` every event, until it says that it has seen enough. False: CLOSE has come before.
+    fn run(&mut self, mut each: impl FnMut(&Event<'_>) -> bool) -> bool {
+        loop {
+            match self.source.poll() {
+                Ok(Some(event)) if each(&event) => return true,
+                Ok(Some(_)) => {}
+                Ok(None) => self.woken.recv_timeout(DEADLINE).unwrap(),
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+fn config(server: &Server, path: &str) -> Config {
+    let mut config = Config::new(&server.url(path)).unwrap();
+    config.set_retry(Duration::from_secs(60), Duration::from_secs(60)).unwrap();
+    config.set_compression(true).unwrap();
+    if server.is_tls() {
+        config.set_only_ca_pem(server.ca_pem().as_bytes()).unwrap();
+    }
+    config
+}
+
+#[test]
+fn every_event_comes_in_its_order_however_the_body_is_framed() {
+    const COUNT: usize = 2000;
+    let body = numbered(COUNT);
+    for server in [Server::start(), Server::start_tls(&Tls::new())] {
+        for (name, head) in [
+            ("/until-close", Script::sse()),
+            ("/chunked", Script::sse().chunked()),
+            ("/length", Script::sse().length(body.len() as u64)),
+            ("/gzip", Script::sse().gzip()),
+        ] {
+            // Twice a flood, and something alone in between.
+            let (first, second) = body.split_at(body.find("id: 1500\n").unwrap());
+            let (alone, second) = second.split_at(second.find("id: 1501\n").unwrap());
+            server.on(name, head.body(first).wait_for(name).body(alone).wait_for(name).body(second).end());
+            let mut polled = Loop::new(&config(&server, name));
+            let mut next = 0;
+            let ended = polled.run(|event| {
+                if event.kind() == Kind::Message {
+                    assert_eq!(number(event), next, "{name}");
+                    assert_eq!(event.id(), next.to_string());
+                    next += 1;
+                    if next == 1500 || next == 1501 {
+                        server.go(name);
+                    }
+                }
+                event.kind() == Kind::Error
+            });
+            assert!(ended && next == COUNT, "{name}: {next}");
+            polled.source.free();
+        }
+    }
+}
+
+#[test]
+fn close_pause_and_reconnect_hold_at_once() {
+    let server = Server::start();
+    server.on("/", Script::sse().endless(numbered(500), 1 << 30));
+    for what in ["close", "pause", "reconnect"] {
+        let before = server.connections().len();
+        let mut polled = Loop::new(&config(&server, "/"));
+        let handle = polled.source.handle();
+        let mut messages = 0;
+        assert!(polled.run(|event| {
+            messages += usize::from(event.kind() == Kind::Message);
+            messages == 10_000
+        }));
+        // The connection goes now, and not when the loop polls again.
+        match what {
+            "close" => handle.close().unwrap(),
+            "pause" => handle.pause().unwrap(),
+            _ => handle.reconnect().unwrap(),
+        }
+        server.wait_for_peer_end(before, DEADLINE);
+        match what {
+            "close" => {
+                let mut kinds = Vec::new();
+                assert!(!polled.run(|event| {
+                    kinds.push(event.kind());
+                    false
+                }));
+                assert_eq!(kinds, [Kind::Close]);
+            }
+            "pause" => {
+                while let Some(event) = polled.source.poll().unwrap() {
+                    panic!("{:?} after pause", event.kind());
+                }
+                handle.resume().unwrap();
+                assert!(polled.run(|event| event.kind() == Kind::Message && number(event) == 0));
+            }
+            _ => {
+                let mut kinds = Vec::new();
+                assert!(polled.run(|event| {
+                    kinds.push(event.kind());
+                    event.kind() == Kind::Message
+                }));
+                assert_eq!(kinds, [Kind::Connect, Kind::Open, Kind::Message]);
+            }
+        }
+        polled.source.free();
+    }
+}
+
+#[test]
+fn silence_after_a_flood_is_noticed() {
+    let server = Server::start();
+    server.on("/", Script::sse().body(numbered(1000)).stall());
+    let mut config = config(&server, "/");
+    config.set_idle_timeout(Some(Duration::from_millis(50))).unwrap();
+    let mut polled = Loop::new(&config);
+    let mut messages = 0;
+    assert!(polled.run(|event| {
+        messages += usize::from(event.kind() == Kind::Message);
+        event.error() == ErrorKind::TimedOut
+    }));
+    assert_eq!(messages, 1000);
+    polled.source.free();
+}
+
+/// Whoever polls does not wait: a server that sends for ever what makes no event would keep it there.
+#[test]
+fn a_flood_without_events_does_not_keep_the_loop() {
+    let server = Server::start();
+    server.on("/", Script::sse().body("data: first\n\n").endless("other: x\n".repeat(1000), usize::MAX));
+    let mut polled = Loop::new(&config(&server, "/"));
+    assert!(polled.run(|event| event.kind() == Kind::Message));
+    let (done, other) = mpsc::channel();
+    std::thread::spawn(move || {
+        for _ in 0..50 {
+            while polled.source.poll().unwrap().is_some() {}
+            polled.woken.recv_timeout(DEADLINE).unwrap();
+        }
+        polled.source.free();
+        done.send(()).unwrap();
+    });
+    other.recv_timeout(DEADLINE).unwrap();
+}

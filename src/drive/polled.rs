@@ -298,6 +298,9 @@ impl Desk {
     /// Lays down what came of a job. True: the bell was armed and has to be rung.
     fn post(&self, epoch: u64, outcome: Outcome, worker: Option<Box<Worker>>) -> bool {
         let mut papers = self.lock();
+        if papers.over {
+            return false; // nobody will take it, and the connection is not to lie here
+        }
         papers.results.push_back((epoch, outcome));
         if worker.is_some() {
             papers.worker = worker;

@@ -116,7 +116,7 @@ impl Polled {
                 job => job,
             };
             self.asked = Some((epoch, Asked::Work));
-            self.desk.ask(epoch, job, self.worker.take());
+            return self.desk.ask(epoch, job, self.worker.take());
         }
         match self.desk.collect(epoch) {
             Collected::Result(of, outcome, worker) => {
@@ -236,15 +236,18 @@ impl Desk {
     // ---- the loop ----
 
     /// Asks for a job. One that the worker has not begun is out of date, and what it was to read into as well: nothing is asked
-    /// twice in one epoch.
-    fn ask(&self, epoch: u64, job: Job, worker: Option<Box<Worker>>) {
+    /// twice in one epoch. True: the bell is armed for what comes of it; otherwise there are older results.
+    fn ask(&self, epoch: u64, job: Job, worker: Option<Box<Worker>>) -> bool {
         let mut papers = self.lock();
         papers.job = Some((epoch, job));
         papers.spares.clear();
         if worker.is_some() {
             papers.worker = worker;
         }
+        let armed = papers.results.is_empty();
+        papers.armed = armed;
         self.call(papers);
+        armed
     }
 
     /// Gives a buffer to be read ahead into. The worker is not called while there are results to be had: to be woken costs it

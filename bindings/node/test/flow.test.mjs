@@ -192,8 +192,12 @@ for (const size of [100, 1000, 4000]) {
   test(`while JavaScript is busy for seconds nothing piles up: events of ${size} bytes`, async () => {
     const flood = await startFlood(size);
     const { code, stdout, stderr } = await script(`
+      import fs from 'node:fs';
       import { EventSource } from 'libeventsource';
       const [url, total] = [process.argv[1], Number(process.argv[2])];
+      // What Linux gives otherwise is a sum of counters that lag behind by hundreds of kilobytes.
+      const exact = () => Number(/Rss: +(\\d+)/.exec(fs.readFileSync('/proc/self/smaps_rollup', 'utf8'))[1]) * 1024;
+      const resident = process.platform === 'linux' ? exact : () => process.memoryUsage.rss();
       const wait = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
       const follow = async (then) => {
         const source = new EventSource(url);
@@ -205,20 +209,23 @@ for (const size of [100, 1000, 4000]) {
         source.close();
         await new Promise((resolve) => { source.onclose = resolve; });
       };
-      await follow(() => process.memoryUsage.rss()); // what is made once has been made
-      globalThis.gc();
-      let grown;
-      await follow(() => {
-        // The server is silent: this is what an idle source takes. Then it sends while no JavaScript runs.
-        const idle = process.memoryUsage.rss();
-        wait(3000);
-        grown = process.memoryUsage.rss() - idle;
-      });
-      console.log(grown);`, [flood.url, String(flood.events)], { flags: ['--expose-gc'] });
+      await follow(resident); // what is made once has been made
+      let least = Infinity; // V8's own threads work on what came before
+      for (let i = 0; i < 3; i++) {
+        globalThis.gc();
+        await follow(() => {
+          // The server is silent: this is what an idle source takes. Then it sends while no JavaScript runs.
+          const idle = resident();
+          wait(2000);
+          least = Math.min(least, resident() - idle);
+        });
+      }
+      console.log(least);`, [flood.url, String(flood.events)], { flags: ['--expose-gc'] });
     flood.stop();
     assert.deepEqual([code, stderr], [0, '']);
     // The library's read buffers; the rest is in those of the sockets, and the server had to wait.
     assert.ok(Number(stdout) <= 256 * 1024, `${stdout} bytes`);
-    assert.ok(flood.stalls[1] > 0 && flood.stalls[1] < 60e6, String(flood.stalls));
+    const stalls = flood.stalls.slice(1);
+    assert.ok(stalls.length === 3 && stalls.every((bytes) => bytes > 0 && bytes < 60e6), String(stalls));
   });
 }

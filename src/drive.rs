@@ -232,32 +232,26 @@ impl EventSource {
     /// # Errors
     /// As [`poll`](Self::poll); [`CallError::Busy`] also where another thread is in here.
     pub fn poll_with<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Result<Option<R>, CallError> {
-        self.poll_inside(|| (), take)
-    }
-
-    /// The same; what `inside` gives lives for as long as no other thread gets in here.
-    #[inline(always)]
-    pub(crate) fn poll_inside<I, R>(
-        &self,
-        inside: impl FnOnce() -> I,
-        take: impl FnOnce(&Event<'_>) -> R,
-    ) -> Result<Option<R>, CallError> {
         let mut mode = self.enter()?;
-        let inside = inside();
-        let there = poll(&mut mode, &self.handle)?;
-        let taken = if there { event(&mode).map(|event| take(&event)) } else { None };
-        drop(inside);
-        Ok(taken)
+        if !poll(&mut mode, &self.handle)? {
+            return Ok(None);
+        }
+        Ok(event(&mode).map(|event| take(&event)))
     }
 
-    /// As [`poll_with`](Self::poll_with), for a source that is pulled and an event that has been received already; `None`: ask
-    /// `poll_with`. Nothing is logged in here, so nothing of the caller's runs but `take`.
+    /// As [`poll_with`](Self::poll_with), for an event that has been received already; `None`: ask `poll_with`. Nothing is
+    /// logged in here, so nothing of the caller's runs but `take`.
     #[cfg(feature = "capi")]
     #[inline(always)]
     pub(crate) fn poll_received<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Option<R> {
         let mut mode = self.mode.try_lock().ok()?;
-        let Mode::Pull(pull) = &mut *mode else { return None };
-        pull.poll_received()?.then(|| take(&pull.event()))
+        match &mut *mode {
+            Mode::Pull(pull) => pull.poll_received()?.then(|| take(&pull.event())),
+            Mode::Polled(polled) if !polled::is_waking(&self.handle) => {
+                polled.poll_received().then(|| take(&polled.event()))
+            }
+            _ => None,
+        }
     }
 
     /// Closes and waits until all is over: CLOSE delivered to callbacks, callbacks dropped, the thread gone. Inside a callback of

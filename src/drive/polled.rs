@@ -87,10 +87,7 @@ impl Polled {
         loop {
             match self.machine.step() {
                 Step::Event => {
-                    self.fruitless = 0;
-                    if self.machine.event().kind == Kind::Close {
-                        self.let_go();
-                    }
+                    self.noted();
                     return Ok(true);
                 }
                 Step::Closed => return Err(CallError::Closed),
@@ -100,6 +97,27 @@ impl Polled {
                     }
                 }
             }
+        }
+    }
+
+    /// Whether there is an event in what an open stream has received. Otherwise more has to be looked at. Nothing is logged in
+    /// here, so nothing of the caller's runs.
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    pub(super) fn poll_received(&mut self) -> bool {
+        let there = matches!(self.machine.step_on(), Some(Step::Event));
+        if there {
+            self.noted();
+        }
+        there
+    }
+
+    /// An event is handed out.
+    #[inline(always)]
+    fn noted(&mut self) {
+        self.fruitless = 0;
+        if self.machine.kind() == Kind::Close {
+            self.let_go();
         }
     }
 
@@ -159,6 +177,7 @@ impl Polled {
         }
     }
 
+    #[inline(always)]
     pub(super) fn event(&self) -> Event<'_> {
         self.machine.event()
     }

@@ -36,7 +36,7 @@ static void log_line(void *user_data, int level, const char *target, const char 
   pthread_mutex_unlock(&check_mutex);
 }
 
-// Frees the source inside of eventsource_poll, which says then that there is nothing any more.
+// Frees the source inside of eventsource_poll, which lives on until that returns.
 struct fatal {
   eventsource *source;
   pthread_t polling;
@@ -68,8 +68,9 @@ static void freed_while_polled(const char *base) {
   for (int wakes = 1; fatal.source != NULL; ++wakes) {
     wait_for(&fatal.wakes, wakes);
     int status;
-    while ((status = eventsource_poll(source, &event)) == EVENTSOURCE_STATUS_OK) CHECK(fatal.source != NULL);
-    CHECK(status == (fatal.source == NULL ? EVENTSOURCE_STATUS_CLOSED : EVENTSOURCE_STATUS_AGAIN));
+    do status = eventsource_poll(source, &event);
+    while (status == EVENTSOURCE_STATUS_OK && fatal.source != NULL);
+    CHECK(fatal.source == NULL || status == EVENTSOURCE_STATUS_AGAIN);
   }
   wait_for(&fatal.over, 1);
   OK(eventsource_set_log(EVENTSOURCE_LOG_OFF, NULL, NULL, NULL));

@@ -89,7 +89,11 @@ fn every_kind_of_step_and_the_records() {
     let expected = "HTTP/1.1 200 Status\r\nContent-Type: text/event-stream\r\nX: \u{fffd}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabab\r\n2\r\ncd\r\n0\r\n\r\n";
     assert_eq!(reader.join().unwrap(), expected);
     assert_eq!(program.get("/s"), "xyxyx");
-    assert!(program.get("/s").ends_with("HTTP/1.1 307 Redirect\r\nLocation: /t\r\nContent-Length: 0\r\n\r\n"));
+    assert!(
+        program
+            .get("/s")
+            .ends_with("HTTP/1.1 307 Redirect\r\nLocation: /t\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    );
     let requests = program.call("0/wait_for_requests", json!({"n": 3}));
     assert_eq!(requests[0]["headers"], json!([["A", "b"], ["Host", "x"]]));
     assert_eq!(requests[2]["target"], "/s");

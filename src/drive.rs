@@ -239,8 +239,8 @@ impl EventSource {
         Ok(event(&mode).map(|event| take(&event)))
     }
 
-    /// As [`poll_with`](Self::poll_with), for an event that has been received already; `None`: ask `poll_with`. Nothing is
-    /// logged in here, so nothing of the caller's runs but `take`.
+    /// As [`poll_with`](Self::poll_with), for an event that has been received already; `None`: ask `poll_with`. Nothing is logged
+    /// in here, so nothing of the caller's runs but `take`.
     #[cfg(feature = "capi")]
     #[inline(always)]
     pub(crate) fn poll_received<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Option<R> {

@@ -30,6 +30,8 @@ const AHEAD: u8 = 2;
 const READ_AHEAD: usize = 4 * 1024;
 /// Reads in a row of the loop's own that bring no event, before the worker goes on: whoever polls does not wait.
 const FRUITLESS: u8 = 4;
+/// Reads in a row of the loop's own, before there is nothing for once: the loop has others to see to.
+const TURN: u8 = 32;
 
 /// The loop's side.
 pub(super) struct Polled {
@@ -39,8 +41,9 @@ pub(super) struct Polled {
     asked: Option<(u64, Asked)>,
     /// On loan from the worker's thread, which is at nothing.
     worker: Option<Box<Worker>>,
-    /// Reads with it since the last event.
+    /// Reads with it since the last event; and in this turn.
     fruitless: u8,
+    reads: u8,
     thread: JoinHandle<()>,
 }
 
@@ -79,7 +82,18 @@ impl Polled {
         };
         let thread = thread::spawn("eventsource", handle.config.stack_size, work)
             .map_err(|error| CallError::OutOfResources(format!("no thread: {error}")))?;
-        Ok((Polled { machine, desk, asked: None, worker: None, fruitless: 0, thread }, held_back))
+        Ok((Polled { machine, desk, asked: None, worker: None, fruitless: 0, reads: 0, thread }, held_back))
+    }
+
+    /// As `poll`, where an event lies in what an open stream has received; false where more has to be looked at.
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    pub(super) fn poll_received(&mut self) -> bool {
+        let there = matches!(self.machine.step_on(), Some(Step::Event));
+        if there {
+            self.came();
+        }
+        there
     }
 
     /// Whether there is an event. Where there is none the bell is armed.
@@ -87,7 +101,7 @@ impl Polled {
         loop {
             match self.machine.step() {
                 Step::Event => {
-                    self.noted();
+                    self.came();
                     return Ok(true);
                 }
                 Step::Closed => return Err(CallError::Closed),
@@ -100,21 +114,8 @@ impl Polled {
         }
     }
 
-    /// Whether there is an event in what an open stream has received. Otherwise more has to be looked at. Nothing is logged in
-    /// here, so nothing of the caller's runs.
-    #[cfg(feature = "capi")]
     #[inline(always)]
-    pub(super) fn poll_received(&mut self) -> bool {
-        let there = matches!(self.machine.step_on(), Some(Step::Event));
-        if there {
-            self.noted();
-        }
-        there
-    }
-
-    /// An event is handed out.
-    #[inline(always)]
-    fn noted(&mut self) {
+    fn came(&mut self) {
         self.fruitless = 0;
         if self.machine.kind() == Kind::Close {
             self.let_go();
@@ -139,6 +140,7 @@ impl Polled {
         match self.desk.collect(epoch) {
             Collected::Result(of, outcome, worker) => {
                 self.worker = worker;
+                (self.fruitless, self.reads) = (0, 0);
                 if of == epoch {
                     self.take(epoch, is_read, outcome);
                 }
@@ -151,8 +153,10 @@ impl Polled {
 
     /// Reads here, if the worker is at hand. Gives the buffer back where it is not, or where there is nothing yet.
     fn read_now(&mut self, epoch: u64, buffer: ReadBuffer) -> Option<ReadBuffer> {
-        let Some(worker) = self.worker.as_mut().filter(|_| self.fruitless < FRUITLESS) else { return Some(buffer) };
+        let go_on = self.fruitless < FRUITLESS && self.reads < TURN;
+        let Some(worker) = self.worker.as_mut().filter(|_| go_on) else { return Some(buffer) };
         self.fruitless += 1;
+        self.reads += 1;
         match worker.perform(epoch, Job::ReadNow(buffer)) {
             Outcome::Nothing(buffer) => Some(buffer),
             outcome => {
@@ -177,7 +181,6 @@ impl Polled {
         }
     }
 
-    #[inline(always)]
     pub(super) fn event(&self) -> Event<'_> {
         self.machine.event()
     }
@@ -309,10 +312,10 @@ impl Desk {
     fn end(&self) {
         let mut papers = self.lock();
         papers.over = true;
-        let worker = papers.worker.take();
-        let results = std::mem::take(&mut papers.results);
+        let left = (papers.worker.take(), papers.job.take());
+        let buffers = (std::mem::take(&mut papers.results), std::mem::take(&mut papers.spares));
         self.call(papers);
-        drop((worker, results));
+        drop((left, buffers));
     }
 
     // ---- the worker's thread ----
@@ -359,8 +362,10 @@ impl<W: FnMut()> Serve<W> {
                 self.ring();
             }
         }
-        let Serve { worker, wake, .. } = self;
+        let Serve { worker, desk, wake, .. } = self;
         drop(worker);
+        // Lent when the end had come.
+        desk.end();
         // The last act: the caller's destructor.
         drop(wake);
     }

@@ -6,6 +6,8 @@ use crate::scan::BLOCK;
 pub(super) const SMALLEST: usize = 2 << 10;
 /// What a busy one may cost, unless one event needs more.
 pub(super) const LARGEST: usize = 64 << 10;
+/// What a buffer that reads ahead may cost: there are several.
+pub(super) const AHEAD: usize = LARGEST / 2;
 /// Small reads in a row after which a large buffer is given up.
 const QUIET: u8 = 2;
 

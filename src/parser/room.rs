@@ -1,6 +1,6 @@
 //! Lending the read buffer out: what is still needed moves to the front, and a read gets the room it deserves.
 
-use super::buffer::LARGEST;
+use super::buffer::{AHEAD, LARGEST};
 use super::{Mode, Parser, ReadBuffer};
 use crate::scan::Scan;
 
@@ -53,7 +53,7 @@ impl<S: Scan> Parser<S> {
                 self.buffer.filled = end;
                 self.skip_lf();
                 let wanted = self.sizing.wanted(ahead.bytes.len(), 0, ahead.free());
-                return renew(ahead, wanted);
+                return renew(ahead, wanted.min(AHEAD));
             }
             held = self.held();
         }
@@ -61,7 +61,7 @@ impl<S: Scan> Parser<S> {
         self.move_into(&mut ahead.bytes, start);
         std::mem::swap(&mut self.buffer, &mut ahead);
         self.skip_lf();
-        let wanted = self.sizing.wanted(self.buffer.bytes.len(), held, self.buffer.free()).min(LARGEST);
+        let wanted = self.sizing.wanted(self.buffer.bytes.len(), held, self.buffer.free()).min(AHEAD);
         renew(ahead, wanted)
     }
 

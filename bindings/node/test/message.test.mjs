@@ -77,7 +77,15 @@ function first(event) {
   return steps[event.data]?.(event);
 }
 source.addEventListener('message', first);
-source.addEventListener('named', (event) => note('named', event.type, event.data));
+source.addEventListener('named', function named(event) {
+  note('named', event.type, event.data);
+  source.removeEventListener('named', named);
+  source.addEventListener('named', (other) => note('once', other.data), { once: true });
+});
+source.addEventListener('gone', function gone() {
+  note('gone');
+  source.removeEventListener('gone', gone);
+});
 source.addEventListener('end', () => source.close());
 await new Promise((resolve) => source.addEventListener('close', resolve));
 await later();
@@ -98,7 +106,7 @@ console.log(JSON.stringify({ lean, seen }));
 `;
 
 test('what listeners see is what they see of events that Node makes and dispatches', async () => {
-  const message = (n) => `data: ${n}\n\n${n === 5 ? 'event: named\nid: an id\ndata: x\n\n' : ''}`;
+  const message = (n) => `data: ${n}\n\n${[5, 6, 7].includes(n) ? 'event: named\nid: an id\ndata: x\n\nevent: gone\ndata: x\n\n' : ''}`;
   // Each in a turn of its own, or together: what is thrown is reported between turns.
   const all = Array.from({ length: 20 }, (_, i) => message(i + 1));
   for (const [where, body] of [['/together', [{ body: all.join('') }]], ['/apart', all.flatMap((one) => [{ body: one }, { pause_ms: 3 }])]]) {
@@ -117,6 +125,7 @@ test('what listeners see is what they see of events that Node makes and dispatch
     assert.deepEqual(calls(ours.seen), calls(node.seen));
     assert.deepEqual(uncaught(ours.seen), uncaught(node.seen));
     assert.equal(uncaught(ours.seen).length, 5);
+    for (const what of ['named', 'once', 'gone']) assert.equal(calls(ours.seen).filter(([first]) => first === what).length, 1, what);
     assert.ok(calls(ours.seen).some(([what, data]) => what === 'second' && data === '16'));
   }
 });

@@ -17,15 +17,17 @@ case $target in
   x86_64*) cpu=x86_64 ;;
   i686*) cpu=x86 ;;
 esac
-size=-Oz
+# At -Oz, 64-bit shifts would be calls of the compiler's own library on 32 bits, as memcpy is by ARM's name for it; the links of the
+# bindings have none.
+size=(-Oz)
 case $target in
-  # There 64-bit shifts would be calls of the compiler's own library, which the links of the bindings have none of.
-  armv7* | i686*) size=-Os ;;
+  i686*) size=(-Os) ;;
+  armv7*) size=(-Os -meabi gnu) ;;
 esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 flags=("--target=$triple" -nostdlibinc -I"$here/unwinder" -I"$lib/libc/include/$cpu-linux-musl" -I"$lib/libc/include/generic-musl"
-  -I"$lib/libunwind/include" $size -DNDEBUG -D_LIBUNWIND_IS_NATIVE_ONLY -D_LIBUNWIND_HIDE_SYMBOLS -fPIC -fvisibility=hidden
+  -I"$lib/libunwind/include" "${size[@]}" -DNDEBUG -D_LIBUNWIND_IS_NATIVE_ONLY -D_LIBUNWIND_HIDE_SYMBOLS -fPIC -fvisibility=hidden
   -ffunction-sections -funwind-tables -fno-exceptions -w "-ffile-prefix-map=$lib=/zig")
 for source in libunwind.cpp Unwind-EHABI.cpp UnwindLevel1.c UnwindLevel1-gcc-ext.c UnwindRegistersRestore.S UnwindRegistersSave.S; do
   language=()

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import unittest
 from pathlib import Path
@@ -102,10 +103,11 @@ class Elsewhere(ConsumerTest):
         "aarch64-unknown-linux-gnu": ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
     }
 
-    def build(self, platform: Platform) -> Path:
+    def build(self, platform: Platform, pattern: str = "*.so*") -> Path:
+        """Without the libraries of that pattern."""
         sdk = self.unpack(platform)
-        for link in (sdk / "lib").glob("*.so*"):
-            link.unlink()
+        for library in (sdk / "lib").glob(pattern):
+            library.unlink()
         client = self.folder / f"client-{platform.target}"
         tools.zig_cc(platform.zig, HERE / "client.c", *flags_of(self, sdk, "--static", "--cflags", "--libs"), "-lunwind", "-o", client)
         return client
@@ -122,11 +124,23 @@ class Elsewhere(ConsumerTest):
                 self.check(*command)
                 self.assertEqual(self.run_ok(*command, server.url + RESUMED, server.ca), FIVE)
 
-    def test_windows_links(self) -> None:
+    def test_windows_streams_with_tls_and_without(self) -> None:
+        """Under wine."""
         platform = next(platform for platform in PLATFORMS if "windows" in platform.target)
         if not platform.here:
             self.not_built(platform.target)
-        self.assertEqual(self.build(platform).read_bytes()[:2], b"MZ")
+        wine = HERE.parent / "wine.sh"
+        server = Server("--tls")
+        self.addCleanup(server.stop)
+        ca = "Z:" + server.ca.replace("/", "\\")
+        # With the static library, then with the DLL beside it.
+        for pattern in ("*.dll*", "libeventsource.a"):
+            with self.subTest(f"without {pattern}"):
+                client = self.build(platform, pattern).rename(self.folder / "client.exe")
+                if pattern == "libeventsource.a":
+                    shutil.copy(platform.sdk / "lib" / "eventsource.dll", self.folder)
+                self.check(wine, client)
+                self.assertEqual(self.run_ok(wine, client, server.url + RESUMED, ca), FIVE)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ esac
 case $target in
   *apple*)
     # The oldest system, in the linked library and in each object.
-    oldest=$(sed 's/^[^0-9]*[0-9]*-apple-[a-z]*//; s/-.*//' <<<"$triple")
+    oldest=$(sed 's/^.*-apple-[a-z]*//; s/-.*//' <<<"$triple")
     minimum() { llvm-readobj --macho-version-min "$@" | sed -n 's/^ *Version: *//p' | sort -uV | tail -1; }
     [ "$(minimum "$linked")" = "$oldest" ] || die "it is made for $(minimum "$linked"), not $oldest"
     [ "$(printf '%s\n' "$(minimum "$static")" "$oldest" | sort -V | tail -1)" = "$oldest" ] || die "an object is made for $(minimum "$static")"

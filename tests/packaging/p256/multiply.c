@@ -1,7 +1,7 @@
 // P-256's generator times a number, without the table of 150 kB that ring has for it: by ring's multiplication of any point.
 //
-// Both are constant-time. This one takes some 0.1 ms more of a handshake, and an app on a phone carries its own copy of the table. For
-// 32-bit processors, and for P-384 everywhere, ring does the same. RING(name) is the name as ring's version has it.
+// Both are constant-time. This one takes 32 us instead of 6 (x86_64), so some 0.1 ms more of a handshake, and an app on a phone carries
+// its own copy of the table. For 32-bit processors, and for P-384 everywhere, ring does the same. RING(name) is the name as ring's version has it.
 #include <stdint.h>
 
 typedef uint64_t limb;

@@ -45,6 +45,8 @@ impl Clock for Fast {
 
 /// The server of a phase. It goes with the phase: the connections that it has left half open would slow down the next.
 type Peer = Box<dyn Any>;
+/// What a phase is made of: of its event `Kind` on, and a moment, a source of this config is in it.
+type Made = (Config, Kind, Peer);
 
 #[derive(Clone, Copy)]
 enum Call {
@@ -103,7 +105,7 @@ pub fn measure(arguments: &[String]) -> Vec<Row> {
         config.set_only_ca_pem(server.ca_pem().as_bytes()).expect("a CA");
         (config, Kind::Comment, Box::new(server) as Peer)
     };
-    let phases: [(&str, &dyn Fn() -> (Config, Kind, Peer)); 10] = [
+    let phases: [(&str, &dyn Fn() -> Made); 10] = [
         ("TCP connect, SYN unanswered", &connect),
         ("proxy silent, CONNECT", &|| silent("http:", true)),
         ("proxy silent, SOCKS5", &|| silent("socks5:", true)),

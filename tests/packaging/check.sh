@@ -48,7 +48,7 @@ esac
 case $target in
   # What every linker makes; what belongs to the unwinder; crt's and glibc's static part, see glibc.c.
   i686*) echo _GLOBAL_OFFSET_TABLE_ >>"$work/permitted.txt" ;;
-  armv7*) printf '%s\n' __aeabi_unwind_cpp_pr0 __gnu_unwind_frame >>"$work/permitted.txt" ;;
+  armv7*) printf '%s\n' __aeabi_unwind_cpp_pr0 __aeabi_unwind_cpp_pr1 __gnu_unwind_frame >>"$work/permitted.txt" ;;
   *linux-gnu) printf '%s\n' __dso_handle stat64 fstat64 >>"$work/permitted.txt" ;;
 esac
 # The C library that a program brings on Windows is its compiler's: its names are many, and are not checked in the static library.

@@ -9,6 +9,7 @@ mod pull;
 
 use std::cell::Cell;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
@@ -35,6 +36,8 @@ use pull::Pull;
 pub struct EventSource {
     handle: Handle,
     mode: Mutex<Mode>,
+    /// `end` was called.
+    ended: AtomicBool,
 }
 
 enum Mode {
@@ -60,7 +63,7 @@ impl EventSource {
         }
         let control = Arc::new(Control::new(config));
         let handle = Handle { config: Arc::new(config.clone()), control };
-        Ok(EventSource { handle, mode: Mutex::new(Mode::New(Vec::new())) })
+        Ok(EventSource { handle, mode: Mutex::new(Mode::New(Vec::new())), ended: AtomicBool::new(false) })
     }
 
     /// The calls that may be made from any thread.
@@ -232,11 +235,17 @@ impl EventSource {
     /// # Errors
     /// As [`poll`](Self::poll); [`CallError::Busy`] also where another thread is in here.
     pub fn poll_with<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Result<Option<R>, CallError> {
-        let mut mode = self.enter()?;
-        if !poll(&mut mode, &self.handle)? {
-            return Ok(None);
+        let polled = self.enter().and_then(|mut mode| {
+            let there = poll(&mut mode, &self.handle)?;
+            Ok(if there { event(&mode).map(|event| take(&event)) } else { None })
+        });
+        // The wake that this arms may come, and end the source, before the lock is free.
+        fence(Ordering::SeqCst);
+        if self.ended.load(Ordering::Relaxed) {
+            self.end(false);
+            return if let Ok(Some(_)) = polled { Err(CallError::Closed) } else { polled };
         }
-        Ok(event(&mode).map(|event| take(&event)))
+        polled
     }
 
     /// As [`poll_with`](Self::poll_with), for an event that has been received already; `None`: ask `poll_with`. Nothing is logged
@@ -274,12 +283,16 @@ impl EventSource {
         }
         // Closed already is fine.
         let _ = self.control.close();
+        // Who is in there now and is not waited for sees it on the way out.
+        self.ended.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
         let mode = {
             let mut mode = match self.mode.try_lock() {
                 Ok(mode) => mode,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                // Somebody is inside `start`, on whose thread this is; or in next or poll, which the caller should have
-                // waited for. Having been closed, they return, and the rest follows when they let go of the source.
+                // Somebody is inside `start`, on whose thread this is; or in poll, which does the rest when it has done; or in
+                // next, which the caller should have waited for: closed, it returns, and the rest follows when it lets go of
+                // the source.
                 Err(TryLockError::WouldBlock) if is_in_callback() => return,
                 Err(TryLockError::WouldBlock) => self.mode.lock().unwrap_or_else(PoisonError::into_inner),
             };
@@ -296,7 +309,7 @@ impl EventSource {
                 None
             }
             Mode::Started(thread) => Some(thread),
-            Mode::Polled(polled) => Some(polled.leave()),
+            Mode::Polled(polled) => polled.leave(),
             Mode::Running | Mode::Pull(_) | Mode::Freed => None,
         };
         if let Some(thread) = thread.filter(|_| wait && !is_in_callback()) {

@@ -44,7 +44,8 @@ pub(super) struct Polled {
     /// Reads with it since the last event; and in this turn.
     fruitless: u8,
     reads: u8,
-    thread: JoinHandle<()>,
+    /// None once somebody has asked for it.
+    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,7 +83,10 @@ impl Polled {
         };
         let thread = thread::spawn("eventsource", handle.config.stack_size, work)
             .map_err(|error| CallError::OutOfResources(format!("no thread: {error}")))?;
-        Ok((Polled { machine, desk, asked: None, worker: None, fruitless: 0, reads: 0, thread }, held_back))
+        Ok((
+            Polled { machine, desk, asked: None, worker: None, fruitless: 0, reads: 0, thread: Some(thread) },
+            held_back,
+        ))
     }
 
     /// As `poll`, where an event lies in what an open stream has received; false where more has to be looked at.
@@ -190,16 +194,22 @@ impl Polled {
         self.desk.lock().armed = false;
     }
 
-    /// Lets the worker go; the source has been closed.
-    pub(super) fn leave(mut self) -> JoinHandle<()> {
-        self.let_go();
-        self.thread
+    /// Lets the worker go; the source has been closed. Gives its thread, to be waited for.
+    pub(super) fn leave(mut self) -> Option<JoinHandle<()>> {
+        self.thread.take()
     }
 
     /// There is nothing left to do: the connection goes, wherever it is, and the thread ends.
     fn let_go(&mut self) {
         self.worker = None;
         self.desk.end();
+    }
+}
+
+/// Also where nobody could say `leave`: freed in `wake`, while the poll that it answers had not returned.
+impl Drop for Polled {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 
@@ -412,6 +422,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::config::Config;
+    use crossbeam_channel::RecvTimeoutError;
+    use std::time::Duration;
 
     #[test]
     fn the_bell_rings_once_for_each_time_it_was_armed() {
@@ -433,5 +445,16 @@ mod tests {
         desk.control.close().unwrap();
         assert!(!armed(0));
         assert!(armed(desk.control.epoch()));
+    }
+
+    #[test]
+    fn the_thread_ends_with_the_last_of_the_source() {
+        let source = crate::EventSource::new(&Config::new("http://127.0.0.1/").unwrap()).unwrap();
+        let (tell, told) = bounded::<()>(0);
+        let wake = Owned::new(move || drop(tell.clone()));
+        let (polled, held_back) = Polled::start(&source.handle(), wake).unwrap();
+        drop(held_back);
+        drop(polled);
+        assert_eq!(told.recv_timeout(Duration::from_secs(30)), Err(RecvTimeoutError::Disconnected));
     }
 }

@@ -134,8 +134,10 @@ impl Config {
 
     fn put_header(&mut self, name: &str, value: &str, secret: bool) -> Result<&mut Self, ConfigError> {
         if is_last_event_id(name) {
-            // As any header's value: blanks around it are not of it.
-            return self.set_last_event_id(value.trim_matches([' ', '\t']));
+            return self.checked(|config| {
+                config.last_event_id = TextBuf::from(header::check_value("Last-Event-ID", value)?);
+                Ok(())
+            });
         }
         let origin = self.url.origin();
         self.checked(|config| config.headers.set(name, value, secret, &origin))

@@ -206,7 +206,7 @@ impl Polled {
     }
 }
 
-/// Also where nobody could say `leave`: freed in `wake`, while the poll that it answers had not returned.
+/// However it goes, the thread ends with it.
 impl Drop for Polled {
     fn drop(&mut self) {
         self.let_go();

@@ -78,7 +78,7 @@
 //   start, run    OK                   BUSY                         BUSY            OK once, for CLOSE; then CLOSED
 //   start_polled  OK; BUSY after on    BUSY                         BUSY            OK once, for CLOSE; then CLOSED
 //   next          OK; BUSY after on    OK; BUSY if driven else      blocks          OK once, for CLOSE; then CLOSED
-//   poll          AGAIN                OK or AGAIN; BUSY after on   AGAIN           OK once, for CLOSE; then CLOSED
+//   poll(_each)   AGAIN                OK or AGAIN; BUSY after on   AGAIN           OK once, for CLOSE; then CLOSED
 //   pause         begins paused        OK, at once                  OK              CLOSED
 //   resume        undoes pause         OK, nothing to do            OK, connects    CLOSED
 //   reconnect     OK, nothing to do    OK, at once                  OK, no effect   CLOSED
@@ -237,7 +237,7 @@ typedef struct eventsource eventsource;
 typedef struct eventsource_config eventsource_config;
 
 // Something that happened. On loan to the one thread that was handed it, until the next eventsource_next,
-// eventsource_poll or free of its source, or the end of the callback. eventsource_event_clone makes one to keep.
+// eventsource_poll(_each) or free of its source, or the end of the callback. eventsource_event_clone makes one to keep.
 typedef struct eventsource_event eventsource_event;
 
 // Gets what the library logs. level is an eventsource_log_level; target names the part of the library. Both strings are
@@ -252,6 +252,10 @@ typedef void (*eventsource_callback_fn)(void *user_data, const eventsource_event
 
 // Is called when eventsource_poll has something; must not block.
 typedef void (*eventsource_wake_fn)(void *user_data);
+
+// Is called with one event after another. true: go on; false: eventsource_poll_each returns. It may call any function;
+// those that ask for an event are BUSY in there, and a free takes effect when eventsource_poll_each returns.
+typedef bool (*eventsource_each_fn)(void *user_data, const eventsource_event *event);
 
 #ifdef __cplusplus
 extern "C" {
@@ -435,6 +439,10 @@ eventsource_status eventsource_start_polled(eventsource *source,
 // Never blocks: OK and an event; AGAIN, there is none now; or CLOSED after the CLOSE event. Poll until AGAIN. Also good
 // beside eventsource_next, to fetch what has been received already: there AGAIN means, call eventsource_next.
 eventsource_status eventsource_poll(eventsource *source, const eventsource_event **event_out);
+
+// As eventsource_poll again and again, cheaper where there are many events: calls each on the calling thread until it
+// returns false, which gives OK, or until there is no event: AGAIN or CLOSED. The last event stays on loan.
+eventsource_status eventsource_poll_each(eventsource *source, eventsource_each_fn each, void *user_data);
 
 // Closes for good. eventsource_get_state is CLOSED at once, and whatever blocks ends. From a callback of the source, or
 // between two polls: nothing but CLOSE follows. From another thread: at most the one callback that has begun still runs.

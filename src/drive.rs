@@ -223,27 +223,45 @@ impl EventSource {
     /// [`CallError::Closed`] after the CLOSE event, [`CallError::Busy`] where callbacks are used, and inside `wake`.
     pub fn poll(&mut self) -> Result<Option<Event<'_>>, CallError> {
         let mode = self.mode.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if !poll(mode, &self.handle)? {
-            return Ok(None);
-        }
-        Ok(event(mode))
+        let there = poll_each(mode, &self.handle, |_| false)?;
+        Ok(match mode {
+            Mode::Polled(polled) if there => Some(polled.event()),
+            Mode::Pull(pull) if there => Some(pull.event()),
+            _ => None,
+        })
     }
 
     /// As [`poll`](Self::poll), through a shared reference: `take` sees the event. Its texts stay where they are until the next
     /// call, which the C boundary relies on.
     ///
     /// # Errors
-    /// As [`poll`](Self::poll); [`CallError::Busy`] also where another thread is in here.
+    /// As [`poll_each`](Self::poll_each).
     pub fn poll_with<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Result<Option<R>, CallError> {
+        let (mut take, mut taken) = (Some(take), None);
+        self.poll_each(|event| {
+            taken = take.take().map(|take| take(event));
+            false
+        })?;
+        Ok(taken)
+    }
+
+    /// As [`poll`](Self::poll) again and again, cheaper where there are many events: `each` sees one after another until it
+    /// says false. False: it never did, and there is none now. The texts of the last one stay where they are until the next call.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll); [`CallError::Closed`] also where `each` has freed the source, which sees no other event then;
+    /// [`CallError::Busy`] also where another thread is in here, and inside `each`.
+    pub fn poll_each(&self, mut each: impl FnMut(&Event<'_>) -> bool) -> Result<bool, CallError> {
         let polled = self.enter().and_then(|mut mode| {
-            let there = poll(&mut mode, &self.handle)?;
-            Ok(if there { event(&mode).map(|event| take(&event)) } else { None })
+            in_callback(|| {
+                poll_each(&mut mode, &self.handle, |event| each(event) && !self.ended.load(Ordering::Relaxed))
+            })
         });
         // The wake that this arms may come, and end the source, before the lock is free.
         fence(Ordering::SeqCst);
         if self.ended.load(Ordering::Relaxed) {
             self.end(false);
-            return if let Ok(Some(_)) = polled { Err(CallError::Closed) } else { polled };
+            return if polled == Ok(true) { Err(CallError::Closed) } else { polled };
         }
         polled
     }
@@ -255,12 +273,18 @@ impl EventSource {
     pub(crate) fn poll_received<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Option<R> {
         let mut mode = self.mode.try_lock().ok()?;
         match &mut *mode {
-            Mode::Pull(pull) => pull.poll_received()?.then(|| take(&pull.event())),
             Mode::Polled(polled) if !polled::is_waking(&self.handle) => {
                 polled.poll_received().then(|| take(&polled.event()))
             }
-            _ => None,
+            mode => pull_received(mode, take),
         }
+    }
+
+    /// The same for [`next_with`](Self::next_with).
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    pub(crate) fn next_received<R>(&self, take: impl FnOnce(&Event<'_>) -> R) -> Option<R> {
+        pull_received(&mut *self.mode.try_lock().ok()?, take)
     }
 
     /// Closes and waits until all is over: CLOSE delivered to callbacks, callbacks dropped, the thread gone. Inside a callback of
@@ -327,24 +351,25 @@ impl EventSource {
     }
 }
 
-/// Whether there is an event now.
-fn poll(mode: &mut Mode, handle: &Handle) -> Result<bool, CallError> {
+/// Hands out what there is until `each` says false. False: it did not, and there is nothing more now.
+#[inline(always)]
+fn poll_each(mode: &mut Mode, handle: &Handle, each: impl FnMut(&Event<'_>) -> bool) -> Result<bool, CallError> {
     if polled::is_waking(handle) {
         return Err(CallError::Busy);
     }
     match mode {
-        Mode::Polled(polled) => polled.poll(),
+        Mode::Polled(polled) => polled.poll_each(each),
         // Not begun, so there is nothing yet; unless it was closed, which is an event.
         Mode::New(_) if !handle.control.is_closed() => Ok(false),
-        mode => Pull::of(mode, handle)?.poll(),
+        mode => Pull::of(mode, handle)?.poll_each(each),
     }
 }
 
+#[cfg(feature = "capi")]
 #[inline(always)]
-fn event(mode: &Mode) -> Option<Event<'_>> {
+fn pull_received<R>(mode: &mut Mode, take: impl FnOnce(&Event<'_>) -> R) -> Option<R> {
     match mode {
-        Mode::Polled(polled) => Some(polled.event()),
-        Mode::Pull(pull) => Some(pull.event()),
+        Mode::Pull(pull) => pull.poll_received()?.then(|| take(&pull.event())),
         _ => None,
     }
 }

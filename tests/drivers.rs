@@ -91,6 +91,34 @@ fn run() {
     callbacks(|s| s.run().unwrap());
 }
 #[test]
+fn drained() {
+    // All that there is in one call, or one event in each.
+    for all in [true, false] {
+        let server = server();
+        let source = EventSource::new(&config(&server)).unwrap();
+        let (tx, rx) = mpsc::channel();
+        source.start_polled(move || tx.send(()).unwrap()).unwrap();
+        let mut seen = vec![];
+        loop {
+            let polled = source.poll_each(|e| {
+                seen.push(line(e));
+                assert!(matches!(source.poll_with(|_| ()), Err(CallError::Busy)));
+                if e.data() == "two" {
+                    source.close().unwrap();
+                }
+                all
+            });
+            match polled {
+                Ok(true) => assert!(!all),
+                Ok(false) => rx.recv_timeout(Duration::from_secs(10)).unwrap(),
+                Err(error) => break assert_eq!(error, CallError::Closed),
+            }
+        }
+        assert_eq!(seen, STORY);
+        source.free();
+    }
+}
+#[test]
 fn polled() {
     let server = server();
     let mut source = EventSource::new(&config(&server)).unwrap();

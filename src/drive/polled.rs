@@ -100,8 +100,20 @@ impl Polled {
         there
     }
 
+    /// Hands out what there is until `each` says false. False: it did not, and the bell is armed.
+    #[inline(always)]
+    pub(super) fn poll_each(&mut self, mut each: impl FnMut(&Event<'_>) -> bool) -> Result<bool, CallError> {
+        while self.poll()? {
+            if !each(&self.event()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether there is an event. Where there is none the bell is armed.
-    pub(super) fn poll(&mut self) -> Result<bool, CallError> {
+    #[inline(always)]
+    fn poll(&mut self) -> Result<bool, CallError> {
         loop {
             match self.machine.step() {
                 Step::Event => {
@@ -185,6 +197,7 @@ impl Polled {
         }
     }
 
+    #[inline(always)]
     pub(super) fn event(&self) -> Event<'_> {
         self.machine.event()
     }

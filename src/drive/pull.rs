@@ -53,8 +53,20 @@ impl Pull {
         }
     }
 
+    /// Hands out what there is without blocking until `each` says false. False: it did not.
+    #[inline(always)]
+    pub(super) fn poll_each(&mut self, mut each: impl FnMut(&Event<'_>) -> bool) -> Result<bool, CallError> {
+        while self.poll()? {
+            if !each(&self.event()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether there is an event without blocking.
-    pub(super) fn poll(&mut self) -> Result<bool, CallError> {
+    #[inline(always)]
+    fn poll(&mut self) -> Result<bool, CallError> {
         if self.left.as_ref().is_some_and(|(epoch, _)| *epoch == self.handle.control.epoch()) {
             return Ok(false);
         }

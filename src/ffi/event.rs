@@ -11,7 +11,7 @@ use crate::event::{Details, Event, State};
 use crate::text::Text;
 
 /// Something that happened. On loan to the one thread that was handed it, until the next eventsource_next,
-/// eventsource_poll or free of its source, or the end of the callback. eventsource_event_clone makes one to keep.
+/// eventsource_poll(_each) or free of its source, or the end of the callback. eventsource_event_clone makes one to keep.
 pub struct eventsource_event {
     kind: eventsource_kind,
     event_type: RawText,

@@ -19,12 +19,12 @@ use crate::event::{Event, Kind};
 /// until it is freed; the others belong to one thread at a time, and those that can see an overlap answer BUSY.
 pub struct eventsource {
     source: EventSource,
-    /// The event that eventsource_next or eventsource_poll has lent out.
+    /// The event that eventsource_next, eventsource_poll or eventsource_poll_each has lent out.
     lent: UnsafeCell<eventsource_event>,
 }
 
-// SAFETY: `EventSource` is both. `lent` is written only inside of `next_with` and `poll_with`, which let in one thread at a
-// time; its pointers point into the source and into no thread's own storage.
+// SAFETY: `EventSource` is both. `lent` is written only inside of `next_with`, `poll_each` and their kin, which let in one thread
+// at a time; its pointers point into the source and into no thread's own storage.
 unsafe impl Send for eventsource {}
 // SAFETY: as above.
 unsafe impl Sync for eventsource {}
@@ -38,6 +38,11 @@ pub type eventsource_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_
 
 /// Is called when eventsource_poll has something; must not block.
 pub type eventsource_wake_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// Is called with one event after another. true: go on; false: eventsource_poll_each returns. It may call any function;
+/// those that ask for an event are BUSY in there, and a free takes effect when eventsource_poll_each returns.
+pub type eventsource_each_fn =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, event: *const eventsource_event) -> bool>;
 
 /// An eventsource_kind from C, which may be any number.
 ///
@@ -157,7 +162,13 @@ pub unsafe extern "C" fn eventsource_next(
     guard(|| {
         // SAFETY: the header asks for a place to write to.
         let out = unsafe { Out::new(event_out.cast(), "event_out") }?;
-        // SAFETY: the header asks for a source or NULL.
+        // SAFETY: the header asks for a source or NULL. Nothing of C's runs in `next_received`, so it need not be held.
+        let borrowed = unsafe { shared(source.cast_const(), "the source") }?;
+        if borrowed.source.next_received(|event| borrowed.lend(event)).is_some() {
+            out.set(borrowed.lent.get());
+            return Ok(EVENTSOURCE_STATUS_OK);
+        }
+        // SAFETY: as above, and not freed yet. Held, since the log function may free it in here.
         let source = unsafe { held(source) }?;
         source.source.next_with(|event| source.lend(event))?;
         out.set(source.lent.get());
@@ -216,10 +227,31 @@ pub unsafe extern "C" fn eventsource_poll(
     })
 }
 
+/// As eventsource_poll again and again, cheaper where there are many events: calls each on the calling thread until it
+/// returns false, which gives OK, or until there is no event: AGAIN or CLOSED. The last event stays on loan.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_poll_each(
+    source: *mut eventsource,
+    each: eventsource_each_fn,
+    user_data: *mut c_void,
+) -> eventsource_status {
+    guard(|| {
+        // SAFETY: the header asks for a source or NULL. Held, since each may free it.
+        let source = unsafe { held(source) }?;
+        let each = each.ok_or_else(|| Refusal::null("each"))?;
+        let stopped = source.source.poll_each(|event| {
+            source.lend(event);
+            // SAFETY: C gave function and pointer together; the event and its texts stay for the call.
+            unsafe { each(user_data, source.lent.get()) }
+        })?;
+        Ok(if stopped { EVENTSOURCE_STATUS_OK } else { EVENTSOURCE_STATUS_AGAIN })
+    })
+}
+
 impl eventsource {
     fn lend(&self, event: &Event<'_>) {
-        // SAFETY: called inside of `next_with` and `poll_with`, so by one thread at a time; C gives the last loan back by
-        // asking for the next event. The texts stay where they are until then, as `next_with` promises.
+        // SAFETY: called inside of `next_with`, `poll_each` and their kin, so by one thread at a time; C gives the last loan
+        // back by asking for the next event. The texts stay where they are until then, as `next_with` promises.
         unsafe { *self.lent.get() = eventsource_event::lend(event) }
     }
 }

@@ -212,6 +212,13 @@ struct loop {
   int wakes, act_at, acted, destroys;
 };
 
+static bool busy(void *user_data, const eventsource_event *event) {
+  (void)user_data;
+  (void)event;
+  CHECK(!"it is busy");
+  return true;
+}
+
 static void wake(void *user_data) {
   struct loop *loop = user_data;
   const eventsource_event *event = (const eventsource_event *)loop;
@@ -226,6 +233,8 @@ static void wake(void *user_data) {
   } else if (loop->act_at == 0) {
     CHECK(eventsource_poll(loop->source, &event) == EVENTSOURCE_STATUS_BUSY);
     CHECK(event == NULL);
+    CHECK(eventsource_poll_each(loop->source, NULL, NULL) == EVENTSOURCE_STATUS_NULL_ARGUMENT);
+    CHECK(eventsource_poll_each(loop->source, busy, NULL) == EVENTSOURCE_STATUS_BUSY);
   }
   count(&loop->wakes);
 }
@@ -325,6 +334,97 @@ static void polled(const char *base) {
     }
 }
 
+// The event loop, many events a call.
+struct drain {
+  struct loop loop;
+  bool one_by_one;
+  int act_at; // an eventsource_kind, or 0
+  const eventsource_event *last;
+  char kinds[32];
+};
+
+static bool each(void *user_data, const eventsource_event *event) {
+  struct drain *drain = user_data;
+  struct loop *loop = &drain->loop;
+  eventsource_kind kind = eventsource_event_kind(event);
+  const eventsource_event *other = event;
+  CHECK(loop->acted == 0 || (loop->action == CLOSE && kind == EVENTSOURCE_KIND_CLOSE));
+  CHECK(eventsource_poll(loop->source, &other) == EVENTSOURCE_STATUS_BUSY);
+  CHECK(other == NULL);
+  CHECK(eventsource_next(loop->source, &other) == EVENTSOURCE_STATUS_BUSY);
+  CHECK(other == NULL);
+  CHECK(eventsource_poll_each(loop->source, busy, NULL) == EVENTSOURCE_STATUS_BUSY);
+  drain->last = event;
+  drain->kinds[strlen(drain->kinds)] = (char)('0' + kind);
+  if ((int)kind == drain->act_at && loop->acted == 0) {
+    ++loop->acted;
+    switch (loop->action) {
+      case CLOSE: CHECK(eventsource_close(loop->source) >= 0); break;
+      case FREE: eventsource_free(loop->source); break;
+      default: eventsource_release(loop->source); break;
+    }
+    CHECK(eventsource_event_kind(event) == kind); // still there
+  }
+  return !drain->one_by_one;
+}
+
+static void drained(const char *base) {
+  struct drain drain;
+  for (int one_by_one = 0; one_by_one < 2; ++one_by_one)
+    for (int pulled = 0; pulled < 2; ++pulled) {
+      check_name = "drained to the end";
+      memset(&drain, 0, sizeof drain);
+      drain.loop.act_at = -1;
+      drain.one_by_one = one_by_one;
+      eventsource *source = drain.loop.source = source_for(base, "/once");
+      if (!pulled) OK(eventsource_start_polled(source, wake, &drain.loop, loop_destroy));
+      const eventsource_event *event;
+      eventsource_status status;
+      int agains = 1;
+      while ((status = eventsource_poll_each(source, each, &drain)) != EVENTSOURCE_STATUS_CLOSED) {
+        if (status == EVENTSOURCE_STATUS_OK) {
+          CHECK(one_by_one);
+          // On loan still.
+          CHECK(eventsource_event_kind(drain.last) == (eventsource_kind)(drain.kinds[strlen(drain.kinds) - 1] - '0'));
+        } else {
+          CHECK(status == EVENTSOURCE_STATUS_AGAIN);
+          if (!pulled) wait_for(&drain.loop.wakes, agains++);
+          else if (eventsource_next(source, &event) == EVENTSOURCE_STATUS_OK)
+            drain.kinds[strlen(drain.kinds)] = (char)('0' + eventsource_event_kind(event));
+        }
+      }
+      SAME(drain.kinds, "1243516");
+      eventsource_free(source);
+      CHECK(drain.loop.destroys == !pulled);
+    }
+
+  // Where each acts, there is no other event but, after close, CLOSE.
+  for (int action = CLOSE; action < ACTIONS; ++action)
+    for (int at = EVENTSOURCE_KIND_CONNECT; at <= EVENTSOURCE_KIND_CLOSE; ++at) {
+      char name[64];
+      snprintf(name, sizeof name, "drained: action %d in kind %d", action, at);
+      check_name = name;
+      memset(&drain, 0, sizeof drain);
+      drain.loop.act_at = -1;
+      drain.loop.action = (enum action)action;
+      drain.act_at = at;
+      drain.loop.source = source_for(base, "/once");
+      OK(eventsource_start_polled(drain.loop.source, wake, &drain.loop, loop_destroy));
+      int agains = 1;
+      while (eventsource_poll_each(drain.loop.source, each, &drain) == EVENTSOURCE_STATUS_AGAIN) {
+        CHECK(drain.loop.acted == 0);
+        wait_for(&drain.loop.wakes, agains++);
+      }
+      CHECK(drain.loop.acted == 1);
+      char expected[32];
+      snprintf(expected, sizeof expected, "%.*s%s", (int)(strchr("1243516", '0' + at) - "1243516") + 1, "1243516",
+               action == CLOSE && at != EVENTSOURCE_KIND_CLOSE ? "6" : "");
+      SAME(drain.kinds, expected);
+      if (action == CLOSE) eventsource_free(drain.loop.source);
+      wait_for(&drain.loop.destroys, 1);
+    }
+}
+
 // Another thread blocks in next; close unblocks it, then free.
 static void *pull(void *source) {
   const eventsource_event *event;
@@ -384,6 +484,7 @@ int main(int argc, char **argv) {
   in_destroy(argv[1]);
   from_outside(argv[1], argv[2]);
   polled(argv[1]);
+  drained(argv[1]);
   pulled(argv[1], argv[2]);
   storm(argv[1]);
   return 0;

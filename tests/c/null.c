@@ -12,6 +12,13 @@ static void callback(void *user_data, const eventsource_event *event) {
   (void)event;
   CHECK(!"called");
 }
+static bool each(void *user_data, const eventsource_event *event) {
+  (void)user_data;
+  (void)event;
+  CHECK(!"there is no event");
+  return true;
+}
+
 static void wake(void *user_data) {
   (void)user_data;
   CHECK(!"called");
@@ -185,6 +192,9 @@ static void sources(void) {
   CHECK(eventsource_poll(NULL, NULL) == NULL_ARGUMENT);
   CHECK(eventsource_next(source, NULL) == NULL_ARGUMENT);
   CHECK(eventsource_poll(source, NULL) == NULL_ARGUMENT);
+  CHECK(eventsource_poll_each(NULL, each, NULL) == NULL_ARGUMENT);
+  CHECK(eventsource_poll_each(NULL, NULL, NULL) == NULL_ARGUMENT);
+  CHECK(eventsource_poll_each(source, NULL, &destroyed) == NULL_ARGUMENT);
   CHECK(eventsource_close(NULL) == NULL_ARGUMENT);
   CHECK(eventsource_pause(NULL) == NULL_ARGUMENT);
   CHECK(eventsource_resume(NULL) == NULL_ARGUMENT);

@@ -36,6 +36,13 @@ static eventsource_status start_polled(eventsource *source) {
   return status;
 }
 
+static bool no_event(void *user_data, const eventsource_event *event) {
+  (void)user_data;
+  (void)event;
+  CHECK(!"there is no event");
+  return true;
+}
+
 static void nothing_to_answer(eventsource *source) {
   CHECK(eventsource_retry(source, 0) == CLOSED);
   CHECK(eventsource_retry(source, -1) == CLOSED);
@@ -64,6 +71,7 @@ static void driven_otherwise(eventsource *source, enum driver driver) {
     event = (const eventsource_event *)seen;
     CHECK(eventsource_poll(source, &event) == BUSY);
     CHECK(event == NULL);
+    CHECK(eventsource_poll_each(source, no_event, NULL) == BUSY);
   }
 }
 
@@ -114,6 +122,7 @@ static void closes(eventsource *source, enum driver driver) {
     event = (const eventsource_event *)seen;
     CHECK(eventsource_poll(source, &event) == CLOSED);
     CHECK(event == NULL);
+    CHECK(eventsource_poll_each(source, no_event, NULL) == CLOSED);
     CHECK(on(source) == CLOSED);
     CHECK(eventsource_start(source) == CLOSED);
     CHECK(eventsource_run(source) == CLOSED);
@@ -139,6 +148,7 @@ static void before_the_start(const char *base) {
   CHECK(eventsource_get_state(source) == EVENTSOURCE_STATE_CONNECTING);
   CHECK(eventsource_poll(source, &event) == EVENTSOURCE_STATUS_AGAIN);
   CHECK(event == NULL);
+  CHECK(eventsource_poll_each(source, no_event, NULL) == EVENTSOURCE_STATUS_AGAIN);
   OK(eventsource_resume(source));
   OK(eventsource_reconnect(source));
   nothing_to_answer(source);
@@ -155,6 +165,7 @@ static void before_the_start(const char *base) {
   CHECK(start_polled(source) == BUSY);
   CHECK(eventsource_next(source, &event) == BUSY);
   CHECK(event == NULL);
+  CHECK(eventsource_poll_each(source, no_event, NULL) == EVENTSOURCE_STATUS_AGAIN);
   OK(eventsource_start(source));
   wait_for(&seen[EVENTSOURCE_KIND_OPEN], 2);
   OK(eventsource_close(source));
@@ -168,7 +179,7 @@ static void before_the_start(const char *base) {
     OK(eventsource_pause(source));
     if (driver == POLLED) {
       OK(start_polled(source));
-      CHECK(eventsource_poll(source, &event) == EVENTSOURCE_STATUS_AGAIN);
+      CHECK(eventsource_poll_each(source, no_event, NULL) == EVENTSOURCE_STATUS_AGAIN);
       CHECK(eventsource_get_state(source) == EVENTSOURCE_STATE_PAUSED);
       int before = counted(&wakes);
       OK(eventsource_resume(source));
@@ -310,6 +321,9 @@ static void blocked_next(const char *base) {
     while (status == EVENTSOURCE_STATUS_AGAIN);
     CHECK(status == BUSY);
     CHECK(event == NULL);
+    do status = eventsource_poll_each(source, no_event, NULL);
+    while (status == EVENTSOURCE_STATUS_AGAIN);
+    CHECK(status == BUSY);
     CHECK(on(source) == BUSY);
     CHECK(eventsource_start(source) == BUSY);
     CHECK(eventsource_get_state(source) == (paused ? EVENTSOURCE_STATE_PAUSED : EVENTSOURCE_STATE_OPEN));

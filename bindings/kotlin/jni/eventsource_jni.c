@@ -291,14 +291,17 @@ static jbyteArray hand_over(JNIEnv *env, struct batch *batch, jbyteArray again) 
 }
 
 /* An event that is larger than any buffer gets an array of its own. */
-static jbyteArray large(JNIEnv *env, const eventsource_event *event, const struct view *view) {
-  size_t size = size_of_view(view);
-  struct batch batch = batch_in(size <= INT_MAX ? malloc(size) : NULL, size);
+static jbyteArray large(JNIEnv *env, const eventsource_event *event) {
+  struct view view;
+  struct batch batch = batch_in(NULL, 0);
+  look_at(&view, &batch, event);
+  size_t size = size_of_view(&view);
+  batch = batch_in(size <= INT_MAX ? malloc(size) : NULL, size);
   if (batch.bytes == NULL) {
     throw_out_of_memory(env, "an event does not fit into memory");
     return NULL;
   }
-  write_down(&batch, event, view);
+  write_down(&batch, event, &view);
   jbyteArray array = hand_over(env, &batch, NULL);
   free(batch.bytes);
   return array;
@@ -321,33 +324,49 @@ static jbyteArray last_words(JNIEnv *env, eventsource_status status) {
   return hand_over(env, &batch, NULL);
 }
 
+/* A batch that is being filled. */
+struct filling {
+  struct handle *handle;
+  struct batch batch;
+  bool waits, is_large; /* the event on loan is larger than any buffer */
+};
+
+/* Writes an event down. False: the batch ends with it, or before it. CONNECT comes alone, and ERROR and CLOSE come last, since
+ * whoever asks for the next event ends the time in which they can be answered. */
+static bool add(void *data, const eventsource_event *event) {
+  struct filling *filling = data;
+  struct batch *batch = &filling->batch;
+  struct view view;
+  look_at(&view, batch, event);
+  bool is_alone = view.kind == EVENTSOURCE_KIND_CONNECT && (!filling->waits || !is_empty(batch));
+  if (is_alone || !fits(batch, size_of_view(&view))) {
+    filling->is_large = !is_alone && is_empty(batch);
+    filling->handle->pending = event;
+    return false;
+  }
+  write_down(batch, event, &view);
+  return view.kind != EVENTSOURCE_KIND_CONNECT && view.kind != EVENTSOURCE_KIND_ERROR && view.kind != EVENTSOURCE_KIND_CLOSE;
+}
+
 /* Waits for an event and takes what else has arrived with it. Or does not wait: null where nothing but another wait would
- * bring more. CONNECT comes alone and ERROR and CLOSE come last, since the next call of next or poll ends the time in which
- * they can be answered. */
+ * bring more. */
 NATIVE(jbyteArray, fill)(JNIEnv *env, jclass type, jlong number, jbyteArray again, jboolean wait) {
   UNUSED(type);
   struct handle *handle = handle_of(number);
   _Alignas(8) char room[BATCH];
-  struct batch batch = batch_in(room, BATCH);
+  struct filling filling = {handle, batch_in(room, BATCH), wait, false};
   const eventsource_event *event = handle->pending;
   handle->pending = NULL;
-  if (event == NULL) {
-    eventsource_status status = wait ? eventsource_next(handle->source, &event) : eventsource_poll(handle->source, &event);
-    if (status != EVENTSOURCE_STATUS_OK) return wait ? last_words(env, status) : NULL; /* what failed fails again in next */
+  if (event == NULL && wait) {
+    eventsource_status status = eventsource_next(handle->source, &event);
+    if (status != EVENTSOURCE_STATUS_OK) return last_words(env, status);
   }
-  for (;;) {
-    struct view view;
-    look_at(&view, &batch, event);
-    size_t size = size_of_view(&view);
-    bool is_alone = view.kind == EVENTSOURCE_KIND_CONNECT && (!wait || !is_empty(&batch));
-    if (is_alone || !fits(&batch, size)) {
-      if (!is_alone && is_empty(&batch)) return large(env, event, &view);
-      handle->pending = event;
-      break;
-    }
-    write_down(&batch, event, &view);
-    if (view.kind == EVENTSOURCE_KIND_CONNECT || view.kind == EVENTSOURCE_KIND_ERROR || view.kind == EVENTSOURCE_KIND_CLOSE) break;
-    if (eventsource_poll(handle->source, &event) != EVENTSOURCE_STATUS_OK) break; /* here, too */
+  /* What fails here fails again in next. */
+  if (event == NULL || add(&filling, event)) eventsource_poll_each(handle->source, add, &filling);
+  if (filling.is_large) {
+    event = handle->pending;
+    handle->pending = NULL;
+    return large(env, event);
   }
-  return is_empty(&batch) ? NULL : hand_over(env, &batch, again);
+  return is_empty(&filling.batch) ? NULL : hand_over(env, &filling.batch, again);
 }

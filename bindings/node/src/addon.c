@@ -314,7 +314,8 @@ static napi_value open_source(napi_env env, napi_callback_info info) {
 
 typedef struct {
   napi_env env;
-  int32_t *index;
+  handle *h;
+  int32_t *index, *record, *end;  // the next record, and where there is room for none
   char *text;
   size_t used, own_bytes;
   napi_value list;  // [text, strings of their own...], only where there are some
@@ -397,46 +398,46 @@ static void add_event(burst *b, const eventsource_event *event) {
   }
 }
 
-// poll(handle, index): what there is, up to the size of a burst, and not past anything that a handler may answer.
+// Writes an event down. False: the burst is full, or the event is one that a handler may answer.
+static bool take_event(void *data, const eventsource_event *event) {
+  burst *b = data;
+  handle *h = b->h;
+  size_t len;
+  eventsource_kind kind = eventsource_event_kind(event);
+  if (kind == EVENTSOURCE_KIND_MESSAGE) {
+    const char *string = eventsource_event_type(event, &len);
+    b->record[0] = add_known(b, string, len, h->type, sizeof h->type, &h->type_len);
+    string = eventsource_event_id(event, &len);
+    b->record[1] = add_known(b, string, len, h->id, sizeof h->id, &h->id_len);
+  } else if (kind == EVENTSOURCE_KIND_COMMENT) {
+    b->record[0] = COMMENT;
+    b->record[1] = SAME;
+  } else if (kind >= EVENTSOURCE_KIND_CONNECT && kind <= EVENTSOURCE_KIND_CLOSE) {
+    add_event(b, event);
+    return false;
+  } else {
+    return true;  // a kind of a later library
+  }
+  const char *string = eventsource_event_data(event, &len);
+  b->record[2] = add_text(b, string, len);
+  b->record += RECORD_SIZE;
+  return b->record < b->end && b->used < BURST_BYTES && b->own_bytes < BURST_OWN_BYTES;
+}
+
+// poll(handle, index): what there is, up to the size of a burst.
 static napi_value poll_burst(napi_env env, napi_callback_info info) {
   napi_value args[2], whole = NULL;
   handle *h = take_handle(env, info, 2, args);
   char text[BURST_ROOM];
-  burst b = {.env = env, .text = text};
   void *data = NULL;
   size_t room = 0;
   napi_get_typedarray_info(env, args[1], NULL, &room, &data, NULL, NULL);
   if (h == NULL || room < HEAD_SIZE + BURST_EVENTS * RECORD_SIZE) return NULL;
-  int32_t *index = b.index = data, *record = index + HEAD_SIZE, *end = record + BURST_EVENTS * RECORD_SIZE;
-  index[HEAD_STATUS] = EVENTSOURCE_STATUS_OK;
+  int32_t *index = data, *first = index + HEAD_SIZE;
+  burst b = {.env = env, .h = h, .index = index, .record = first, .end = first + BURST_EVENTS * RECORD_SIZE, .text = text};
   index[HEAD_KIND] = EVENTSOURCE_KIND_ANY;
-  while (record < end && b.used < BURST_BYTES && b.own_bytes < BURST_OWN_BYTES) {
-    const eventsource_event *event;
-    size_t len;
-    eventsource_status status = h->source == NULL ? EVENTSOURCE_STATUS_CLOSED : eventsource_poll(h->source, &event);
-    index[HEAD_STATUS] = status;
-    if (status != EVENTSOURCE_STATUS_OK) break;
-    eventsource_kind kind = eventsource_event_kind(event);
-    if (kind == EVENTSOURCE_KIND_MESSAGE) {
-      const char *string = eventsource_event_type(event, &len);
-      record[0] = add_known(&b, string, len, h->type, sizeof h->type, &h->type_len);
-      string = eventsource_event_id(event, &len);
-      record[1] = add_known(&b, string, len, h->id, sizeof h->id, &h->id_len);
-      string = eventsource_event_data(event, &len);
-      record[2] = add_text(&b, string, len);
-      record += RECORD_SIZE;
-    } else if (kind == EVENTSOURCE_KIND_COMMENT) {
-      const char *string = eventsource_event_data(event, &len);
-      record[0] = COMMENT;
-      record[1] = SAME;
-      record[2] = add_text(&b, string, len);
-      record += RECORD_SIZE;
-    } else if (kind >= EVENTSOURCE_KIND_CONNECT && kind <= EVENTSOURCE_KIND_CLOSE) {
-      add_event(&b, event);
-      break;
-    }
-  }
-  index[HEAD_COUNT] = (int32_t)((record - index - HEAD_SIZE) / RECORD_SIZE);
+  index[HEAD_STATUS] = h->source == NULL ? EVENTSOURCE_STATUS_CLOSED : eventsource_poll_each(h->source, take_event, &b);
+  index[HEAD_COUNT] = (int32_t)((b.record - first) / RECORD_SIZE);
   napi_create_string_latin1(env, text, b.used, &whole);
   if (b.list == NULL) return whole;
   napi_set_element(env, b.list, 0, whole);

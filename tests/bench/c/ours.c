@@ -1,4 +1,4 @@
-/* ours start|run|next|poll stream|ages URL [CA.pem]: one stream through the C API, to its end, in that driver. */
+/* ours start|run|next|poll|each stream|ages URL [CA.pem]: one stream through the C API, to its end, in that driver. */
 #include "measure.h"
 
 #include <eventsource.h>
@@ -28,6 +28,12 @@ static void on_message(void *user_data, const eventsource_event *event) {
     count(data, len);
 }
 
+static bool each(void *user_data, const eventsource_event *event) {
+    (void)user_data;
+    take(event);
+    return true;
+}
+
 static void on_error(void *user_data, const eventsource_event *event) {
     (void)user_data;
     fail(eventsource_event_data(event, NULL));
@@ -49,7 +55,7 @@ static void add_ca(eventsource_config *config, const char *path) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 4) fail("usage: ours start|run|next|poll stream|ages URL [CA.pem]");
+    if (argc < 4) fail("usage: ours start|run|next|poll|each stream|ages URL [CA.pem]");
     const char *driver = argv[1];
     begin(strcmp(argv[2], "ages") == 0);
     eventsource_config *config;
@@ -63,13 +69,18 @@ int main(int argc, char **argv) {
 
     if (strcmp(driver, "next") == 0) {
         while (eventsource_next(source, &event) == EVENTSOURCE_STATUS_OK) take(event);
-    } else if (strcmp(driver, "poll") == 0) {
+    } else if (strcmp(driver, "poll") == 0 || strcmp(driver, "each") == 0) {
+        bool one_by_one = strcmp(driver, "poll") == 0;
         int fd = eventfd(0, EFD_CLOEXEC);
         eventfd_t n;
         eventsource_status status = EVENTSOURCE_STATUS_OK;
         if (eventsource_start_polled(source, wake, &fd, NULL) != EVENTSOURCE_STATUS_OK) fail("start_polled");
         while (status != EVENTSOURCE_STATUS_CLOSED && eventfd_read(fd, &n) == 0) {
-            while ((status = eventsource_poll(source, &event)) == EVENTSOURCE_STATUS_OK) take(event);
+            if (one_by_one) {
+                while ((status = eventsource_poll(source, &event)) == EVENTSOURCE_STATUS_OK) take(event);
+            } else {
+                status = eventsource_poll_each(source, each, NULL);
+            }
         }
     } else {
         eventsource_on(source, EVENTSOURCE_KIND_MESSAGE, NULL, on_message, NULL, NULL);

@@ -39,7 +39,8 @@ fn stream(what: &str, size: u64, chunked: u64) -> Vec<Row> {
         ("start", "ours", vec!["start", "stream"]),
         ("run", "ours", vec!["run", "stream"]),
         ("next", "ours", vec!["next", "stream"]),
-        ("start_polled", "ours", vec!["poll", "stream"]),
+        ("poll", "ours", vec!["poll", "stream"]),
+        ("poll_each", "ours", vec!["each", "stream"]),
     ];
     let mut contestants: Vec<Contestant> = contestants
         .into_iter()

@@ -43,6 +43,11 @@ unsafe extern "C" {
     ) -> i32;
     pub fn eventsource_next(source: *mut Source, out: *mut *const Event) -> i32;
     pub fn eventsource_poll(source: *mut Source, out: *mut *const Event) -> i32;
+    pub fn eventsource_poll_each(
+        source: *mut Source,
+        each: Option<extern "C" fn(*mut c_void, *const Event) -> bool>,
+        user_data: *mut c_void,
+    ) -> i32;
     pub fn eventsource_close(source: *const Source) -> i32;
     pub fn eventsource_pause(source: *const Source) -> i32;
     pub fn eventsource_resume(source: *const Source) -> i32;

@@ -29,14 +29,13 @@ const LONGEST_RETRY: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A longer last event ID is kept and shown, but not sent: servers refuse heads of this size.
 const LONGEST_ID_SENT: usize = 8 * 1024;
 
-/// What comes next. Its tag is a byte of its own, which is looked at once an event.
-#[derive(Debug)]
-#[repr(u8)]
+/// What comes next. It says no more than that: what it carried would be moved about once an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// An event: see `Source::event`.
     Event,
-    /// Work, and the epoch it belongs to.
-    Work(u64, Work),
+    /// Work: see `Source::work`.
+    Work,
     /// CLOSE has been handed out.
     Closed,
 }
@@ -150,10 +149,8 @@ impl Source {
             return self.arrive();
         }
         match &self.phase {
-            Phase::Waiting(None) => Step::Work(self.epoch, Work::Wait(None)),
-            Phase::Waiting(Some(until)) if *until > self.config.clock.now() => {
-                Step::Work(self.epoch, Work::Wait(Some(*until)))
-            }
+            Phase::Waiting(None) => Step::Work,
+            Phase::Waiting(Some(until)) if *until > self.config.clock.now() => Step::Work,
             Phase::Waiting(Some(_)) | Phase::Fresh => self.announce(),
             Phase::Announced => {
                 self.attempt_began = Some(self.config.clock.now());
@@ -161,7 +158,7 @@ impl Source {
                 self.phase = Phase::Attempting;
                 self.step_slowly()
             }
-            Phase::Attempting => Step::Work(self.epoch, Work::Attempt { last_event_id: self.id_to_send() }),
+            Phase::Attempting => Step::Work,
             Phase::Open => self.parse(),
             Phase::Doomed => {
                 let reason = std::mem::replace(&mut self.current.reason, TextBuf::empty());
@@ -210,7 +207,7 @@ impl Source {
                 self.current.kind = Kind::Comment;
                 Step::Event
             }
-            None => Step::Work(self.epoch, Work::Read),
+            None => Step::Work,
         }
     }
 
@@ -224,6 +221,16 @@ impl Source {
     #[inline(always)]
     pub(crate) fn event(&self) -> Event<'_> {
         self.current.event(&self.parser, &self.url)
+    }
+
+    /// The work that `step` announced, and the epoch it belongs to.
+    pub(crate) fn work(&self) -> (u64, Work) {
+        let work = match &self.phase {
+            Phase::Waiting(until) => Work::Wait(*until),
+            Phase::Attempting => Work::Attempt { last_event_id: self.id_to_send() },
+            _ => Work::Read,
+        };
+        (self.epoch, work)
     }
 
     /// The buffer to read into, for `Work::Read`.

@@ -105,7 +105,7 @@ fn hand_out(machine: &mut Source, handle: &Handle, registrations: &mut [Registra
                         registration.callback.call(|callback| callback(&event));
                     }
                 }
-                Step::Work(epoch, work) => return Some((epoch, work)),
+                Step::Work => return Some(machine.work()),
                 Step::Closed => return None,
             }
         }

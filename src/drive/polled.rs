@@ -121,7 +121,8 @@ impl Polled {
                     return Ok(true);
                 }
                 Step::Closed => return Err(CallError::Closed),
-                Step::Work(epoch, work) => {
+                Step::Work => {
+                    let (epoch, work) = self.machine.work();
                     if self.advance(epoch, work) {
                         return Ok(false);
                     }

@@ -44,7 +44,7 @@ impl Pull {
                         self.let_go();
                         return Ok(());
                     }
-                    Step::Work(epoch, work) => (epoch, job(&mut self.machine, work)),
+                    Step::Work => self.job(),
                     Step::Closed => return Err(CallError::Closed),
                 },
             };
@@ -94,12 +94,17 @@ impl Pull {
                 self.let_go();
                 Ok(true)
             }
-            Step::Work(epoch, work) => {
-                self.left = Some((epoch, job(&mut self.machine, work)));
+            Step::Work => {
+                self.left = Some(self.job());
                 Ok(false)
             }
             Step::Closed => Err(CallError::Closed),
         }
+    }
+
+    fn job(&mut self) -> (u64, Job) {
+        let (epoch, work) = self.machine.work();
+        (epoch, job(&mut self.machine, work))
     }
 
     /// After CLOSE nobody needs the connection, though the source may lie about for long.

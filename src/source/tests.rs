@@ -71,7 +71,8 @@ impl Bench {
     }
     fn work(&mut self) -> Work {
         match self.source.step() {
-            Step::Work(epoch, work) => {
+            Step::Work => {
+                let (epoch, work) = self.source.work();
                 assert_eq!(epoch, self.control.epoch());
                 work
             }

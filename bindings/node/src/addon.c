@@ -332,16 +332,23 @@ static void add_own_text(burst *b, const char *text, size_t len) {
   b->own_bytes += len;
 }
 
-// Copies, and tells whether all of it is ASCII: one pass, in words.
+// Copies, and tells whether all of it is ASCII: one pass, in pieces, of which the last overlaps the one before.
 static bool copy_ascii(char *to, const char *from, size_t len) {
-  uint64_t word, bits = 0;
+  struct { uint64_t a, b; } piece;
+  uint64_t bits = 0;
   size_t i = 0;
-  for (; i + sizeof word <= len; i += sizeof word) {
-    memcpy(&word, from + i, sizeof word);
-    bits |= word;
-    memcpy(to + i, &word, sizeof word);
+  if (len < sizeof piece) {
+    for (; i < len; i++) bits |= (unsigned char)(to[i] = from[i]);
+    return bits < 0x80;
   }
-  for (; i < len; i++) bits |= (unsigned char)(to[i] = from[i]);
+  for (; i + sizeof piece < len; i += sizeof piece) {
+    memcpy(&piece, from + i, sizeof piece);
+    bits |= piece.a | piece.b;
+    memcpy(to + i, &piece, sizeof piece);
+  }
+  memcpy(&piece, from + len - sizeof piece, sizeof piece);
+  bits |= piece.a | piece.b;
+  memcpy(to + len - sizeof piece, &piece, sizeof piece);
   return (bits & UINT64_C(0x8080808080808080)) == 0;
 }
 

@@ -1,5 +1,6 @@
 //! Large and endless input, and memory that runs out. Rows 60 and 62, part 1 "Limits".
 
+use super::buffer::LARGEST;
 use super::*;
 
 const MAX: usize = 32 << 20;
@@ -68,7 +69,7 @@ fn what_nobody_needs_is_not_kept() {
             feed.feed(b"data: a\n");
             feed.feed(beginning);
             (0..40).for_each(|_| feed.feed(&[byte; 50_000]));
-            assert!(storage(&feed) <= 64 << 10, "{} for {beginning:?}", storage(&feed));
+            assert!(storage(&feed) <= LARGEST, "{} for {beginning:?}", storage(&feed));
             feed.feed(b"5\n\n");
             let want = match beginning {
                 b"event: " => vec![Got::TooLarge],

@@ -11,7 +11,7 @@ internal class Intake(
     private var quiet = 0
     private var decodes = false
 
-    /** Waits for events and takes a batch of them, or with [all] about as much as one read from the network brings. */
+    /** Waits for events and takes a batch of them, or with [all] several. */
     fun take(
         source: Long,
         all: Boolean,
@@ -53,7 +53,7 @@ internal class Intake(
     }
 
     private companion object {
-        /** With another batch it is the 64 KiB of a read. */
+        /** A batch listener is given up to 64 KiB at once: this and another batch. */
         const val ENOUGH = 48 * 1024
 
         /** So many batches in a row that have no need of it, and the room is given up. */

@@ -38,9 +38,9 @@
 //!
 //! **Which thread does what.** With [`EventSource::start`] machine and worker live on one thread of ours, with
 //! [`EventSource::run`] and [`EventSource::next`] on the caller's. With [`EventSource::start_polled`] the machine lives on the
-//! event loop's thread, where [`EventSource::poll`] never blocks, and the worker on one of ours; work and results cross in two
-//! one-place channels. Names are looked up on helper threads, since libc does not let go of a lookup; they alone may outlive a
-//! source.
+//! event loop's thread, where [`EventSource::poll`] and [`EventSource::poll_each`] never block, and the worker on one of ours;
+//! work and results lie on a desk between the two, and in a flood the worker goes with them: then the loop reads for itself.
+//! Names are looked up on helper threads, since libc does not let go of a lookup; they alone may outlive a source.
 //!
 //! **Why nothing is late or lost.** Every close, pause, resume and reconnect raises an *epoch* under the mutex and fires the
 //! *interrupt*, which ends whatever blocks: lookup, connect, handshake, read, write, wait. Work carries the epoch that it was

@@ -14,6 +14,8 @@ final class HeaderTests: XCTestCase {
     "eventsource_on", "eventsource_start", "eventsource_run", "eventsource_next",
     // Waits for the worker: deinit must not block.
     "eventsource_free",
+    // Each event has been handed out before the next is asked for; what a burst brings would have to be kept.
+    "eventsource_poll_each",
     // Events become Swift values at once.
     "eventsource_event_clone", "eventsource_event_free",
     // Every header is read, by eventsource_event_header_at.

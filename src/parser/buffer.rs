@@ -4,11 +4,11 @@ use crate::scan::BLOCK;
 
 /// What an idle connection costs.
 pub(super) const SMALLEST: usize = 2 << 10;
-/// What a busy one may cost, unless one event needs more. Who falls behind a fast server saves a tenth of his time against
-/// 64 KiB, since each read is answered by TCP at once.
-pub(super) const LARGEST: usize = 128 << 10;
+/// What a busy one may cost, unless one event needs more. Against 64 KiB it saves those who fall behind a fast server a few
+/// hundredths of their time, since TCP answers each read at once; with 128 KiB those who keep up lose a quarter.
+pub(super) const LARGEST: usize = 96 << 10;
 /// What a buffer that reads ahead may cost: there are several.
-pub(super) const AHEAD: usize = LARGEST / 4;
+pub(super) const AHEAD: usize = LARGEST / 3;
 /// Small reads in a row after which a large buffer is given up.
 const QUIET: u8 = 2;
 

@@ -351,7 +351,27 @@ impl EventSource {
     }
 }
 
-/// Hands out what there is until `each` says false. False: it did not, and there is nothing more now.
+/// A driver that is asked for events and does not block.
+trait Polling {
+    /// Whether there is an event now.
+    fn poll(&mut self) -> Result<bool, CallError>;
+
+    /// The one that `poll` announced.
+    fn event(&self) -> Event<'_>;
+
+    /// Hands out what there is until `each` says false. False: it did not, and there is nothing more now.
+    #[inline(always)]
+    fn poll_each(&mut self, mut each: impl FnMut(&Event<'_>) -> bool) -> Result<bool, CallError> {
+        while self.poll()? {
+            if !each(&self.event()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The same, whichever driver there is.
 #[inline(always)]
 fn poll_each(mode: &mut Mode, handle: &Handle, each: impl FnMut(&Event<'_>) -> bool) -> Result<bool, CallError> {
     if polled::is_waking(handle) {

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, bounded};
 
 use super::callbacks::Owned;
-use super::{in_callback, job, machine_and_worker};
+use super::{Polling, in_callback, job, machine_and_worker};
 use crate::control::Control;
 use crate::error::CallError;
 use crate::event::{Event, Kind};
@@ -100,37 +100,6 @@ impl Polled {
         there
     }
 
-    /// Hands out what there is until `each` says false. False: it did not, and the bell is armed.
-    #[inline(always)]
-    pub(super) fn poll_each(&mut self, mut each: impl FnMut(&Event<'_>) -> bool) -> Result<bool, CallError> {
-        while self.poll()? {
-            if !each(&self.event()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether there is an event. Where there is none the bell is armed.
-    #[inline(always)]
-    fn poll(&mut self) -> Result<bool, CallError> {
-        loop {
-            match self.machine.step() {
-                Step::Event => {
-                    self.came();
-                    return Ok(true);
-                }
-                Step::Closed => return Err(CallError::Closed),
-                Step::Work => {
-                    let (epoch, work) = self.machine.work();
-                    if self.advance(epoch, work) {
-                        return Ok(false);
-                    }
-                }
-            }
-        }
-    }
-
     #[inline(always)]
     fn came(&mut self) {
         self.fruitless = 0;
@@ -198,11 +167,6 @@ impl Polled {
         }
     }
 
-    #[inline(always)]
-    pub(super) fn event(&self) -> Event<'_> {
-        self.machine.event()
-    }
-
     /// Nobody will poll any more: no wake begins from here on.
     pub(super) fn silence(&self) {
         self.desk.lock().armed = false;
@@ -217,6 +181,33 @@ impl Polled {
     fn let_go(&mut self) {
         self.worker = None;
         self.desk.end();
+    }
+}
+
+impl Polling for Polled {
+    /// Where there is none the bell is armed.
+    #[inline(always)]
+    fn poll(&mut self) -> Result<bool, CallError> {
+        loop {
+            match self.machine.step() {
+                Step::Event => {
+                    self.came();
+                    return Ok(true);
+                }
+                Step::Closed => return Err(CallError::Closed),
+                Step::Work => {
+                    let (epoch, work) = self.machine.work();
+                    if self.advance(epoch, work) {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn event(&self) -> Event<'_> {
+        self.machine.event()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pull: the calling thread does the blocking work itself.
 
-use super::{Mode, job, machine_and_worker};
+use super::{Mode, Polling, job, machine_and_worker};
 use crate::error::CallError;
 use crate::event::{Event, Kind};
 use crate::handle::Handle;
@@ -53,28 +53,6 @@ impl Pull {
         }
     }
 
-    /// Hands out what there is without blocking until `each` says false. False: it did not.
-    #[inline(always)]
-    pub(super) fn poll_each(&mut self, mut each: impl FnMut(&Event<'_>) -> bool) -> Result<bool, CallError> {
-        while self.poll()? {
-            if !each(&self.event()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether there is an event without blocking.
-    #[inline(always)]
-    fn poll(&mut self) -> Result<bool, CallError> {
-        if self.left.as_ref().is_some_and(|(epoch, _)| *epoch == self.handle.control.epoch()) {
-            return Ok(false);
-        }
-        self.left = None;
-        let step = self.machine.step();
-        self.polled(step)
-    }
-
     /// As `poll`, where the event lies in what an open stream has received; `None` where more has to be looked at. Nothing is
     /// logged in here, so nothing of the caller's runs.
     #[cfg(feature = "capi")]
@@ -114,9 +92,21 @@ impl Pull {
             self.worker.disconnect();
         }
     }
+}
+
+impl Polling for Pull {
+    #[inline(always)]
+    fn poll(&mut self) -> Result<bool, CallError> {
+        if self.left.as_ref().is_some_and(|(epoch, _)| *epoch == self.handle.control.epoch()) {
+            return Ok(false);
+        }
+        self.left = None;
+        let step = self.machine.step();
+        self.polled(step)
+    }
 
     #[inline(always)]
-    pub(super) fn event(&self) -> Event<'_> {
+    fn event(&self) -> Event<'_> {
         self.machine.event()
     }
 }

@@ -13,6 +13,7 @@ use super::status::eventsource_status::{
     self, EVENTSOURCE_STATUS_AGAIN, EVENTSOURCE_STATUS_INVALID_ARGUMENT, EVENTSOURCE_STATUS_OK,
 };
 use crate::drive::EventSource;
+use crate::error::CallError;
 use crate::event::{Event, Kind};
 
 /// A stream that connects again until it is closed. Functions that take it const may be called from any thread at any time
@@ -159,21 +160,15 @@ pub unsafe extern "C" fn eventsource_next(
     source: *mut eventsource,
     event_out: *mut *const eventsource_event,
 ) -> eventsource_status {
-    guard(|| {
-        // SAFETY: the header asks for a place to write to.
-        let out = unsafe { Out::new(event_out.cast(), "event_out") }?;
-        // SAFETY: the header asks for a source or NULL. Nothing of C's runs in `next_received`, so it need not be held.
-        let borrowed = unsafe { shared(source.cast_const(), "the source") }?;
-        if borrowed.source.next_received(|event| borrowed.lend(event)).is_some() {
-            out.set(borrowed.lent.get());
-            return Ok(EVENTSOURCE_STATUS_OK);
-        }
-        // SAFETY: as above, and not freed yet. Held, since the log function may free it in here.
-        let source = unsafe { held(source) }?;
-        source.source.next_with(|event| source.lend(event))?;
-        out.set(source.lent.get());
-        Ok(EVENTSOURCE_STATUS_OK)
-    })
+    // SAFETY: what the header asks for.
+    unsafe {
+        fetch(
+            source,
+            event_out,
+            |source| source.source.next_received(|event| source.lend(event)),
+            |source| source.source.next_with(|event| source.lend(event)).map(Some),
+        )
+    }
 }
 
 /// Prepares a source for an event loop: a thread of the library's does what blocks, eventsource_poll fetches the events.
@@ -208,23 +203,15 @@ pub unsafe extern "C" fn eventsource_poll(
     source: *mut eventsource,
     event_out: *mut *const eventsource_event,
 ) -> eventsource_status {
-    guard(|| {
-        // SAFETY: the header asks for a place to write to.
-        let out = unsafe { Out::new(event_out.cast(), "event_out") }?;
-        // SAFETY: the header asks for a source or NULL. Nothing of C's runs in `poll_received`, so it need not be held.
-        let borrowed = unsafe { shared(source.cast_const(), "the source") }?;
-        if borrowed.source.poll_received(|event| borrowed.lend(event)).is_some() {
-            out.set(borrowed.lent.get());
-            return Ok(EVENTSOURCE_STATUS_OK);
-        }
-        // SAFETY: as above, and not freed yet. Held, since the log function may free it in here.
-        let source = unsafe { held(source) }?;
-        if source.source.poll_with(|event| source.lend(event))?.is_none() {
-            return Ok(EVENTSOURCE_STATUS_AGAIN);
-        }
-        out.set(source.lent.get());
-        Ok(EVENTSOURCE_STATUS_OK)
-    })
+    // SAFETY: what the header asks for.
+    unsafe {
+        fetch(
+            source,
+            event_out,
+            |source| source.source.poll_received(|event| source.lend(event)),
+            |source| source.source.poll_with(|event| source.lend(event)),
+        )
+    }
 }
 
 /// As eventsource_poll again and again, cheaper where there are many events: calls each on the calling thread until it
@@ -245,6 +232,36 @@ pub unsafe extern "C" fn eventsource_poll_each(
             unsafe { each(user_data, source.lent.get()) }
         })?;
         Ok(if stopped { EVENTSOURCE_STATUS_OK } else { EVENTSOURCE_STATUS_AGAIN })
+    })
+}
+
+/// Lends out one event: one that has been received already, where `received` finds it, or what `ask` comes by.
+///
+/// # Safety
+/// `source` is NULL or a source that has not been freed; `event_out` is NULL or can be written to.
+#[inline(always)]
+unsafe fn fetch(
+    source: *mut eventsource,
+    event_out: *mut *const eventsource_event,
+    received: impl FnOnce(&eventsource) -> Option<()>,
+    ask: impl FnOnce(&eventsource) -> Result<Option<()>, CallError>,
+) -> eventsource_status {
+    guard(|| {
+        // SAFETY: this function's own condition.
+        let out = unsafe { Out::new(event_out.cast(), "event_out") }?;
+        // SAFETY: this function's own condition. Nothing of C's runs in `received`, so it need not be held.
+        let borrowed = unsafe { shared(source.cast_const(), "the source") }?;
+        if received(borrowed).is_some() {
+            out.set(borrowed.lent.get());
+            return Ok(EVENTSOURCE_STATUS_OK);
+        }
+        // SAFETY: as above, and not freed yet. Held, since the log function may free it in here.
+        let source = unsafe { held(source) }?;
+        if ask(&source)?.is_none() {
+            return Ok(EVENTSOURCE_STATUS_AGAIN);
+        }
+        out.set(source.lent.get());
+        Ok(EVENTSOURCE_STATUS_OK)
     })
 }
 

@@ -218,11 +218,13 @@ class LifetimeTest {
 }
 
 object Ends {
+    private var kept = emptyList<EventSource>() // not a local: one that is used no more counts as no reference
+
     @JvmStatic
     fun main(arguments: Array<String>) {
         val running = CountDownLatch(20)
         val listener = EventSource.BatchListener { _, events -> if (events.any { it is Event.Message }) running.countDown() }
-        val kept = List(20) { EventSource(arguments[0] + if (it % 2 == 0) "/events" else "/flood?size=100").also { it.start(listener) } }
+        kept = List(20) { EventSource(arguments[0] + if (it % 2 == 0) "/events" else "/flood?size=100").also { it.start(listener) } }
         running.await()
         check(kept.none { it.state == State.CLOSED })
         println("running")

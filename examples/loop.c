@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,9 @@
 
 typedef struct {
     int number;
+    int epoll;
     int woken; /* an eventfd: the library's thread writes, the loop reads */
+    int connection; /* while the loop waits for it, else -1 */
     eventsource *source; /* NULL once it is over */
 } stream;
 
@@ -38,9 +42,21 @@ static void wake(void *user_data) {
     (void)written; /* cannot fail short of 2^64 - 1 wake-ups that nobody read */
 }
 
-static void watch(int epoll, int fd, void *tag) {
+static bool watch(int epoll, int fd, void *tag) {
     struct epoll_event interest = {.events = EPOLLIN, .data.ptr = tag};
-    if (fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &interest) != 0) fail(1, "cannot watch a descriptor");
+    return fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &interest) == 0;
+}
+
+/* Runs inside of eventsource_poll and eventsource_free: the connection comes and goes. Without this, and with
+ * eventsource_start_polled, all would work as well, but each event would come by way of the library's thread. */
+static bool watch_connection(void *user_data, ptrdiff_t descriptor) {
+    stream *s = user_data;
+    if (s->connection != -1) epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->connection, NULL);
+    s->connection = -1;
+    if (descriptor == -1) return true;
+    if (!watch(s->epoll, (int)descriptor, s)) return false;
+    s->connection = (int)descriptor;
+    return true;
 }
 
 static void begin(stream *s, int number, const char *url, int epoll) {
@@ -52,9 +68,11 @@ static void begin(stream *s, int number, const char *url, int epoll) {
     if (status < 0) fail(2, eventsource_status_text(status));
 
     s->number = number;
+    s->epoll = epoll;
+    s->connection = -1;
     s->woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    watch(epoll, s->woken, s);
-    status = eventsource_start_polled(s->source, wake, s, NULL);
+    if (!watch(epoll, s->woken, s)) fail(1, "no descriptor to be woken by");
+    status = eventsource_start_watched(s->source, wake, watch_connection, s, NULL);
     if (status < 0) fail(1, eventsource_status_text(status));
 }
 
@@ -70,7 +88,7 @@ static int take_events(stream *s) {
         switch (eventsource_poll(s->source, &event)) {
         case EVENTSOURCE_STATUS_OK:
             break;
-        case EVENTSOURCE_STATUS_AGAIN: /* wake will tell */
+        case EVENTSOURCE_STATUS_AGAIN: /* wake will tell, or the connection */
             return 0;
         default:
             fail(1, "poll");
@@ -106,7 +124,7 @@ int main(int argc, char **argv) {
 
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     int signals = signalfd(-1, &ending, SFD_CLOEXEC);
-    watch(epoll, signals, NULL);
+    if (!watch(epoll, signals, NULL)) fail(1, "no descriptor for signals");
     stream streams[2];
     for (int i = 0; i < 2; i++) begin(&streams[i], i + 1, argv[i + 1], epoll);
 

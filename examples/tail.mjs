@@ -62,6 +62,8 @@ try {
     if (!process.stdout.write(`${type}: ${data}\n`)) await once(process.stdout, 'drain');
   }
 } catch (error) {
-  console.error(`tail: ${error.message}`);
-  process.exitCode = 1;
+  if (error.code !== 'EPIPE') {
+    console.error(`tail: ${error.message}`);
+    process.exitCode = 1;
+  }
 }

@@ -41,6 +41,7 @@
 //   eventsource_on + eventsource_run              callbacks on your thread, until CLOSE
 //   eventsource_next                              you ask, and block
 //   eventsource_start_polled + eventsource_poll   an event loop: wake tells you when to poll; nothing blocks
+//   eventsource_start_watched + eventsource_poll  the same where the loop can wait for descriptors: less to be woken
 // While nobody asks, nothing is read: TCP makes the server wait. There is no queue of events, so none is lost or piles up.
 //
 // WHAT A SOURCE YIELDS: (CONNECT [OPEN (MESSAGE | COMMENT | ERROR too large)*] [ERROR])* CLOSE
@@ -77,6 +78,7 @@
 //   on            OK                   BUSY                         BUSY            CLOSED
 //   start, run    OK                   BUSY                         BUSY            OK once, for CLOSE; then CLOSED
 //   start_polled  OK; BUSY after on    BUSY                         BUSY            OK once, for CLOSE; then CLOSED
+//   start_watched  the same
 //   next          OK; BUSY after on    OK; BUSY if driven else      blocks          OK once, for CLOSE; then CLOSED
 //   poll(_each)   AGAIN                OK or AGAIN; BUSY after on   AGAIN           OK once, for CLOSE; then CLOSED
 //   pause         begins paused        OK, at once                  OK              CLOSED
@@ -252,6 +254,10 @@ typedef void (*eventsource_callback_fn)(void *user_data, const eventsource_event
 
 // Is called when eventsource_poll has something; must not block.
 typedef void (*eventsource_wake_fn)(void *user_data);
+
+// Is called with a descriptor to wait for besides wake, and says whether that is done; with -1 when there is none to wait
+// for any more, before it is closed.
+typedef bool (*eventsource_watch_fn)(void *user_data, ptrdiff_t descriptor);
 
 // Is called with one event after another. true: go on; false: eventsource_poll_each returns. It may call any function;
 // those that ask for an event are BUSY in there, and a free takes effect when eventsource_poll_each returns.
@@ -435,6 +441,21 @@ eventsource_status eventsource_start_polled(eventsource *source,
                                             eventsource_wake_fn wake,
                                             void *user_data,
                                             eventsource_destroy_fn destroy);
+
+// As eventsource_start_polled, for a loop that can also wait until a descriptor is readable (level-triggered): a single
+// event then wakes the loop alone, and not the library's thread before it.
+//
+// watch is called with a descriptor while eventsource_poll is about to answer AGAIN. If it returns true, poll when that is
+// readable or when wake tells, which then need not come. Readable it stays until you have polled: who puts that off should
+// stop waiting for it. watch is called with -1 before the descriptor is closed or another takes its place, in
+// eventsource_poll, eventsource_free or eventsource_release, on the thread that calls these. false: it cannot, and is not
+// asked again. Where a stream cannot be waited for like this (compressed, a flood through TLS, on Windows) wake tells of
+// everything, as ever. It may call any function but those that ask for an event; destroy is called after the last watch.
+eventsource_status eventsource_start_watched(eventsource *source,
+                                             eventsource_wake_fn wake,
+                                             eventsource_watch_fn watch,
+                                             void *user_data,
+                                             eventsource_destroy_fn destroy);
 
 // Never blocks: OK and an event; AGAIN, there is none now; or CLOSED after the CLOSE event. Poll until AGAIN. Also good
 // beside eventsource_next, to fetch what has been received already: there AGAIN means, call eventsource_next.

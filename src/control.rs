@@ -77,7 +77,7 @@ struct Wishes {
     since: Option<Instant>,
 }
 
-/// What an attempt needs to know of the overrides, as of the moment it begins.
+/// What an attempt needs to know of the overrides, as of the moment when its CONNECT has been answered.
 pub(crate) struct Target {
     /// The configured URL, or what `set_url` made of it.
     pub(crate) url: Url,
@@ -354,7 +354,7 @@ impl Control {
         Some(())
     }
 
-    /// The URL and headers of an attempt that begins now.
+    /// The URL and headers of an attempt that is settled now.
     #[inline(never)]
     pub(crate) fn target(&self) -> Box<Target> {
         let wishes = self.lock();

@@ -6,6 +6,7 @@
 mod callbacks;
 mod polled;
 mod pull;
+mod watch;
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -25,6 +26,8 @@ use crate::worker::{Job, Worker};
 use callbacks::Registration;
 use polled::Polled;
 use pull::Pull;
+pub use watch::Descriptor;
+use watch::Watcher;
 
 /// A stream that reconnects until it is closed.
 ///
@@ -189,6 +192,12 @@ impl EventSource {
         let mut mode = self.enter()?;
         let pull = Pull::of(&mut mode, &self.handle)?;
         pull.next()?;
+        // The log function may have ended the source in there: then nobody is to be given what is about to go.
+        if self.ended.load(Ordering::Relaxed) {
+            drop(mode);
+            self.end(false);
+            return Err(CallError::Closed);
+        }
         Ok(take(&pull.event()))
     }
 
@@ -199,6 +208,30 @@ impl EventSource {
     /// [`CallError::Busy`] where a driver runs or a callback is registered, [`CallError::Closed`] after CLOSE,
     /// [`CallError::OutOfResources`] where there is no thread to be had.
     pub fn start_polled(&self, wake: impl FnMut() + Send + 'static) -> Result<(), CallError> {
+        self.begin_polling(wake, None)
+    }
+
+    /// As [`start_polled`](Self::start_polled), for a loop that can also wait until a descriptor is readable: a single event
+    /// then wakes the loop alone, and not the library's thread before it.
+    ///
+    /// `watch` is called with `Some` when there is a descriptor to wait for, level-triggered, and says whether that is done.
+    /// From then on there is reason to poll when it is readable, or when `wake` tells. With `None` the waiting ends: the
+    /// descriptor will be closed, or is not what to wait for any more. It is called on the thread that polls, inside of
+    /// [`poll`](Self::poll) or [`poll_each`](Self::poll_each), or that frees, releases or drops the source; `None` follows each
+    /// `Some` that was answered with true. Once it has said false it is not called again. Where a stream cannot be read like
+    /// this (compressed; a flood through TLS; on Windows) `wake` tells of everything.
+    ///
+    /// # Errors
+    /// As [`start_polled`](Self::start_polled).
+    pub fn start_watched(
+        &self,
+        wake: impl FnMut() + Send + 'static,
+        watch: impl FnMut(Option<Descriptor<'_>>) -> bool + Send + 'static,
+    ) -> Result<(), CallError> {
+        self.begin_polling(wake, Some(Watcher::new(Box::new(watch))))
+    }
+
+    fn begin_polling(&self, wake: impl FnMut() + Send + 'static, watcher: Option<Watcher>) -> Result<(), CallError> {
         let wake = callbacks::Owned::new(wake);
         let mut mode = self.enter()?;
         match &*mode {
@@ -208,7 +241,7 @@ impl EventSource {
             Mode::Freed => return Err(CallError::Closed),
             _ => return Err(self.handle.driven()),
         }
-        let (polled, held_back) = Polled::start(&self.handle, wake)?;
+        let (polled, held_back) = Polled::start(&self.handle, wake, watcher)?;
         *mode = Mode::Polled(Box::new(polled));
         drop(mode);
         // Not before: another thread may poll as soon as wake is called, and must find the lock free.
@@ -397,7 +430,7 @@ fn pull_received<R>(mode: &mut Mode, take: impl FnOnce(&Event<'_>) -> R) -> Opti
 /// The machine's wish as a job for a worker.
 fn job(machine: &mut Source, work: Work) -> Job {
     match work {
-        Work::Attempt { last_event_id } => Job::Attempt { last_event_id },
+        Work::Attempt { last_event_id } => Job::Attempt { target: machine.target(), last_event_id },
         Work::Read => Job::Read(machine.lend()),
         Work::Wait(until) => Job::Wait(until),
     }

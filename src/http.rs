@@ -2,6 +2,7 @@
 
 mod body;
 mod chunked;
+mod gzip;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -18,7 +18,7 @@
 //!
 //! ```text
 //! ffi                       C functions: checks arguments, turns pointers into references, no logic
-//!  └ drive                  the four ways to use a source: start, run, next, start_polled + poll
+//!  └ drive                  the four ways to use a source: start, run, next, start_polled (or start_watched) + poll
 //!     ├ handle              what may be called from any thread: close, pause, retry, set_header …
 //!     ├ worker              does the blocking work, owns the connection
 //!     │  └ http             one attempt: request, redirects, judgement of the response; the body and its framing
@@ -40,6 +40,7 @@
 //! [`EventSource::run`] and [`EventSource::next`] on the caller's. With [`EventSource::start_polled`] the machine lives on the
 //! event loop's thread, where [`EventSource::poll`] and [`EventSource::poll_each`] never block, and the worker on one of ours;
 //! work and results lie on a desk between the two, and in a flood the worker goes with them: then the loop reads for itself.
+//! With [`EventSource::start_watched`] it does so at all times, told by the descriptor and not by our thread, which sleeps.
 //! Names are looked up on helper threads, since libc does not let go of a lookup; they alone may outlive a source.
 //!
 //! **Why nothing is late or lost.** Every close, pause, resume and reconnect raises an *epoch* under the mutex and fires the
@@ -90,7 +91,7 @@ mod worker;
 #[doc(hidden)]
 pub use clock::Clock;
 pub use config::{Config, ReconnectMode};
-pub use drive::EventSource;
+pub use drive::{Descriptor, EventSource};
 pub use error::{CallError, ConfigError, ErrorKind};
 pub use event::{Event, Kind, State};
 pub use handle::Handle;

@@ -13,7 +13,7 @@ mod utf8;
 
 pub(crate) use buffer::ReadBuffer;
 
-use crate::scan::{Native, Scan, seek};
+use crate::scan::{BLOCK, Native, Scan, seek};
 use crate::text::{Text, TextBuf};
 use buffer::Sizing;
 use field::{Digits, Field};
@@ -140,7 +140,12 @@ impl<S: Scan> Parser<S> {
     /// Parses on in what has been read. None: more bytes are needed.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Item> {
+        let follows_message = self.item == Some(Item::Message);
         self.forget_item();
+        if follows_message && self.take_plain() {
+            self.item = Some(Item::Message);
+            return self.item;
+        }
         if self.failed {
             self.failed = false;
             return Some(Item::TooLarge);
@@ -150,10 +155,7 @@ impl<S: Scan> Parser<S> {
                 if self.scanned >= self.buffer.filled {
                     return self.look_at_beginning();
                 }
-                let found = seek::<S>(&self.buffer.bytes, self.scanned, self.buffer.filled);
-                (self.base, self.ends, self.scanned) = (found.base, found.ends, found.next);
-                self.line_high |= found.high;
-                self.block_high = found.last_high;
+                self.scan();
             }
             let end = self.base + self.ends.trailing_zeros() as usize;
             self.ends &= self.ends - 1;
@@ -226,6 +228,47 @@ impl<S: Scan> Parser<S> {
             self.comment.clear();
         }
         self.item = None;
+    }
+
+    /// Looks on until a block may have line ends.
+    #[inline(always)]
+    fn scan(&mut self) {
+        let found = seek::<S>(&self.buffer.bytes, self.scanned, self.buffer.filled);
+        (self.base, self.ends, self.scanned) = (found.base, found.ends, found.next);
+        self.line_high |= found.high;
+        self.block_high = found.last_high;
+    }
+
+    /// Behind a message: takes another one that is a line of ASCII data and a blank line, as `end_line` and `end_block` would.
+    /// False: something else comes, and nothing has been taken.
+    #[inline(always)]
+    fn take_plain(&mut self) -> bool {
+        const NAME: &[u8] = b"data: ";
+        if self.ends == 0 {
+            if self.scanned >= self.buffer.filled {
+                return false;
+            }
+            self.scan();
+        }
+        let (line, ends, filled) = (self.line, self.ends, self.buffer.filled);
+        let end = self.base + ends.trailing_zeros() as usize;
+        // Not all that is marked ends a line, and the first mark may lie before this one.
+        if ends == 0 || self.line_high || end < line + NAME.len() || end + 1 >= filled {
+            return false;
+        }
+        let start = line + NAME.len();
+        let bytes = &mut self.buffer.bytes;
+        if bytes[end..end + 2] != *b"\n\n" || bytes[line..start] != *NAME || end - start > self.max {
+            return false;
+        }
+        bytes[end] = 0;
+        self.data.lie(start, end);
+        self.line = end + 2;
+        self.alarm = 0;
+        // The blank line's mark is the next one, unless it is in a block that has not been looked at; there it will lie before the line.
+        let rest = ends & (ends - 1);
+        self.ends = if end + 1 - self.base < BLOCK { rest & rest.wrapping_sub(1) } else { rest };
+        true
     }
 
     #[inline(always)]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::backoff::{self, Backoff};
 use crate::config::Config;
-use crate::control::{Answer, Control, Wanted, Window};
+use crate::control::{Answer, Control, Target, Wanted, Window};
 use crate::error::{ErrorKind, Failure};
 use crate::event::{Details, Event, Kind, State};
 use crate::parser::{Item, Parser, ReadBuffer};
@@ -88,6 +88,8 @@ pub(crate) struct Source {
     window: bool,
     /// A last event ID that the caller set, and how many the stream had brought by then.
     preset: Option<(TextBuf, u64)>,
+    /// Of the attempt under way, until somebody makes it.
+    target: Option<Box<Target>>,
 }
 
 impl Source {
@@ -112,6 +114,7 @@ impl Source {
             immediate: false,
             window: false,
             preset: None,
+            target: None,
             config,
             control,
         }
@@ -155,6 +158,7 @@ impl Source {
             Phase::Announced => {
                 self.attempt_began = Some(self.config.clock.now());
                 self.take_over_id();
+                self.target = Some(self.control.target());
                 self.phase = Phase::Attempting;
                 self.step_slowly()
             }
@@ -233,6 +237,11 @@ impl Source {
         (self.epoch, work)
     }
 
+    /// Where to, for `Work::Attempt`: as it was when CONNECT had been answered, whatever has been set since.
+    pub(crate) fn target(&mut self) -> Box<Target> {
+        self.target.take().unwrap_or_else(|| self.control.target())
+    }
+
     /// The buffer to read into, for `Work::Read`.
     pub(crate) fn lend(&mut self) -> ReadBuffer {
         // OPEN has been seen, and what the response's head takes may be much.
@@ -256,6 +265,7 @@ impl Source {
                 self.phase = Phase::Arrived(outcome)
             }
             (Phase::Open, Outcome::Read(buffer)) => self.parser.give_back(buffer),
+            (Phase::Open, Outcome::Nothing(buffer)) => self.parser.take_back(buffer),
             // In place of a read or a wait: the worker has caught a panic.
             (Phase::Open | Phase::Waiting(_), outcome @ Outcome::Refused(_)) => self.phase = Phase::Arrived(outcome),
             (Phase::Open, outcome @ Outcome::Ended(_)) => self.phase = Phase::Arrived(outcome),
@@ -276,6 +286,7 @@ impl Source {
         }
         self.parser.reset();
         self.opened = None;
+        self.target = None;
         self.phase = match wanted {
             Wanted::Closed => Phase::Closing(ErrorKind::None, TextBuf::from("closed by the application")),
             Wanted::Paused => Phase::Waiting(None),

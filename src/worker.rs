@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::Config;
-use crate::control::Control;
+use crate::control::{Control, Target};
 use crate::error::{ErrorKind, Failure};
 use crate::http::{self, Connection};
 use crate::interrupt::Interrupt;
-use crate::net::Network;
+use crate::net::{Network, Transport};
 use crate::parser::ReadBuffer;
 
 use crate::text::TextBuf;
@@ -18,6 +18,7 @@ use crate::work::{Ended, Outcome, Refusal};
 /// Work with what is needed to do it.
 pub(crate) enum Job {
     Attempt {
+        target: Box<Target>,
         last_event_id: TextBuf,
     },
     Read(ReadBuffer),
@@ -28,6 +29,8 @@ pub(crate) enum Job {
 
 /// Who gets so much from one read is in a flood: there will be more.
 const FLOOD: usize = 16 * 1024;
+/// Who gets so little is in none.
+const TRICKLE: usize = 1024;
 
 /// One per source.
 pub(crate) struct Worker {
@@ -46,9 +49,21 @@ impl Worker {
         Worker { config, control, network, connection: None, interrupt: Interrupt::new(), read_last: 0 }
     }
 
-    /// Whether the last read brought so much that the next can do without waiting, and may.
-    pub(crate) fn floods(&self) -> bool {
-        self.read_last >= FLOOD && self.connection.as_ref().is_some_and(Connection::reads_now)
+    /// Whether whoever wants the events should read for himself. In a flood that is so, but for TLS, which is better undone
+    /// beside him. `watched`: he can tell when there are bytes; then it is so at any other time, too.
+    pub(crate) fn is_better_lent(&mut self, watched: bool) -> bool {
+        let read_last = self.read_last;
+        let is_plain = self.transport().map(|transport| transport.is_plain());
+        match is_plain {
+            Some(true) => watched || read_last >= FLOOD,
+            Some(false) => watched && read_last < TRICKLE,
+            None => false,
+        }
+    }
+
+    /// The connection, where it can be read from without waiting.
+    pub(crate) fn transport(&mut self) -> Option<&mut Transport> {
+        self.connection.as_mut()?.transport()
     }
 
     /// Lets the connection go: there will be no further work.
@@ -88,7 +103,7 @@ impl Worker {
 
     fn perform_unguarded(&mut self, epoch: u64, job: Job) -> Outcome {
         match job {
-            Job::Attempt { last_event_id } => self.attempt(epoch, &last_event_id),
+            Job::Attempt { target, last_event_id } => self.attempt(epoch, &target, &last_event_id),
             Job::Read(buffer) => self.read(buffer, true),
             Job::ReadNow(buffer) => self.read(buffer, false),
             Job::Wait(until) => self.wait(epoch, until),
@@ -96,15 +111,14 @@ impl Worker {
     }
 
     #[inline(never)]
-    fn attempt(&mut self, epoch: u64, last_event_id: &TextBuf) -> Outcome {
+    fn attempt(&mut self, epoch: u64, target: &Target, last_event_id: &TextBuf) -> Outcome {
         self.connection = None;
         self.interrupt = Interrupt::new();
         if self.control.begin(epoch, &self.interrupt).is_none() {
             return Outcome::Stale;
         }
-        let target = self.control.target();
         log::debug!("connecting to {}", target.remembered.as_ref().unwrap_or(&target.url).text().as_str());
-        let attempt = http::attempt(&self.network, &self.config, &target, last_event_id, &self.interrupt);
+        let attempt = http::attempt(&self.network, &self.config, target, last_event_id, &self.interrupt);
         // Where the epoch has moved on, nothing is remembered either.
         if self.control.epoch() != epoch {
             return Outcome::Stale;
@@ -114,6 +128,7 @@ impl Worker {
         }
         match attempt.result {
             Ok((opened, connection)) => {
+                self.read_last = 0;
                 self.connection = Some(connection);
                 Outcome::Opened(opened)
             }

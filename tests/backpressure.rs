@@ -2,6 +2,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod common;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
@@ -117,6 +119,16 @@ fn memory_stays_flat_in_every_driver() {
                     Ok(None) => break,
                     Err(_) => break 'all,
                 }
+            }
+        }
+    });
+    stop("watch", |mut source, mut each| {
+        let events = common::Loop::start(&source);
+        loop {
+            match source.poll() {
+                Ok(Some(event)) => each(&event),
+                Ok(None) => events.wait(),
+                Err(_) => break,
             }
         }
     });

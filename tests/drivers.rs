@@ -119,6 +119,30 @@ fn drained() {
     }
 }
 #[test]
+fn what_is_set_after_the_answer_to_connect_is_for_the_next_attempt() {
+    let server = server();
+    server.on("/t", vec![Script::sse().step(Step::Fin)]);
+    let mut source = EventSource::new(&config(&server)).unwrap();
+    assert_eq!(source.next().unwrap().kind(), Kind::Connect);
+    source.set_header("X-For", Some("/s")).unwrap();
+    assert!(source.poll().unwrap().is_none(), "answered; `next` is to make the attempt");
+    source.set_url(&server.url("/t")).unwrap();
+    source.set_header("X-For", Some("/t")).unwrap();
+    while source.next().unwrap().kind() != Kind::Error {}
+    source.close().unwrap();
+    let mut source = EventSource::new(&config(&server)).unwrap();
+    assert_eq!(source.next().unwrap().kind(), Kind::Connect);
+    assert!(source.poll().unwrap().is_none());
+    // Nor is it for one that was called off.
+    source.set_url(&server.url("/t")).unwrap();
+    source.set_header("X-For", Some("/t")).unwrap();
+    source.reconnect().unwrap();
+    while source.next().unwrap().kind() != Kind::Open {}
+    let requests = server.requests().into_iter().map(|r| (r.target.clone(), r.header("x-for"))).collect::<Vec<_>>();
+    let of = |path: &str| (path.to_owned(), Some(path.to_owned()));
+    assert_eq!(requests, [of("/s"), of("/t")]);
+}
+#[test]
 fn polled() {
     let server = server();
     let mut source = EventSource::new(&config(&server)).unwrap();

@@ -5,7 +5,7 @@
 mod common;
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::*;
 use eventsource::{Config, EventSource, Kind};
@@ -18,9 +18,10 @@ fn threads() -> Vec<(String, String)> {
         let task = task.unwrap().path();
         let read = |file: &str| std::fs::read_to_string(task.join(file)).unwrap_or_default();
         if read("comm").trim() == "eventsource" {
+            // In this order: what a thread that sleeps by then has counted is all.
+            let syscall = read("syscall").split(' ').next().unwrap_or_default().trim().to_owned();
             let status = read("status");
             let switches: Vec<_> = status.lines().filter(|line| line.contains("ctxt_switches")).collect();
-            let syscall = read("syscall").split(' ').next().unwrap_or_default().trim().to_owned();
             threads.push((format!("{} {}", task.display(), switches.join(" ")), syscall));
         }
     }
@@ -31,6 +32,33 @@ fn threads() -> Vec<(String, String)> {
 fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
+
+/// Waits until the process holds `expected` descriptors: the server, which is in it too, gives up its own a moment later.
+fn await_descriptors(expected: usize) {
+    let end = Instant::now() + DEADLINE;
+    while descriptors() != expected {
+        assert!(Instant::now() < end, "{} descriptors, not {expected}", descriptors());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The library's threads once all sleep in the system call `sleeping`: from a callback's end, or from handing a connection
+/// over, to there it is a moment.
+fn asleep(sleeping: &str) -> Vec<(String, String)> {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        let now = threads();
+        if now.iter().all(|(_, syscall)| syscall == sleeping) {
+            return now;
+        }
+        assert!(Instant::now() < end, "not all are in system call {sleeping}: {now:?}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// System calls by their number.
+const RECVFROM: &str = if cfg!(target_arch = "x86_64") { "45" } else { "207" };
+const FUTEX: &str = if cfg!(target_arch = "x86_64") { "202" } else { "98" };
 
 #[test]
 fn an_idle_stream_makes_no_system_call_and_holds_one_descriptor() {
@@ -63,18 +91,44 @@ fn an_idle_stream_makes_no_system_call_and_holds_one_descriptor() {
     for _ in &sources {
         told.recv_timeout(DEADLINE).unwrap();
     }
-    // From the callback's end to the next read it is a moment.
-    let recv = format!("{}", if cfg!(target_arch = "x86_64") { 45 } else { 207 });
-    let end = std::time::Instant::now() + DEADLINE;
-    while !threads().iter().all(|(_, syscall)| *syscall == recv) {
-        assert!(std::time::Instant::now() < end, "not all are in recvfrom: {:?}", threads());
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let first = threads();
+    let first = asleep(RECVFROM);
     assert_eq!(first.len(), sources.len(), "one thread each");
     // A descriptor here and one in the server, which is in this process.
-    assert_eq!(descriptors() - before, 2 * sources.len());
+    await_descriptors(before + 2 * sources.len());
     std::thread::sleep(Duration::from_secs(1)); // what would wake them has a second to do so
     assert_eq!(threads(), first, "something woke a thread");
+    sources.into_iter().for_each(EventSource::free);
+    await_descriptors(before);
+
+    // In an event loop that waits for the connections itself the thread has nothing at all to do.
+    let (mut sources, mut loops) = (Vec::new(), Vec::new());
+    for server in [&plain, &tls] {
+        for idle in [None, Some(Duration::from_secs(3600))] {
+            let mut config = Config::new(&server.url("/chunked")).unwrap();
+            config.set_idle_timeout(idle).unwrap();
+            if server.is_tls() {
+                config.set_only_ca_pem(server.ca_pem().as_bytes()).unwrap();
+            }
+            let mut source = EventSource::new(&config).unwrap();
+            let events = Loop::start(&source);
+            let mut there = false;
+            loop {
+                match source.poll().unwrap() {
+                    Some(event) => there |= event.kind() == Kind::Message,
+                    None if there && events.is_watching() => break,
+                    None => events.wait(),
+                }
+            }
+            sources.push(source);
+            loops.push(events);
+        }
+    }
+    let first = asleep(FUTEX);
+    assert_eq!(first.len(), sources.len());
+    // As above, and each of these loops has a pair of its own and a copy of what it waits for.
+    await_descriptors(before + 5 * sources.len());
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(threads(), first, "something woke a thread");
+    assert!(loops.iter().all(|events| !events.is_ready()));
     sources.into_iter().for_each(EventSource::free);
 }

@@ -206,6 +206,7 @@ fn call(source: &EventSource, name: &str) -> &'static str {
         "start" => word(source.start()),
         "run" => word(source.run()),
         "start_polled" => word(source.start_polled(|| {})),
+        "start_watched" => word(source.start_watched(|| {}, |_| true)),
         "next" => word(source.next_with(|_| {})),
         "poll" => match source.poll_with(|_| {}) {
             Ok(None) => "again",
@@ -246,6 +247,7 @@ fn calls_before_start() {
         ("on with a type of no kind", "invalid"),
         ("start", "ok"),
         ("start_polled", "ok"),
+        ("start_watched", "ok"),
         ("next", "ok"),
         ("poll", "again"),
         ("pause", "ok"),
@@ -265,7 +267,14 @@ fn calls_before_start() {
     registered.on(Some(Kind::Message), None, |_| {}).unwrap();
     check(
         &registered,
-        &[("next", "busy"), ("start_polled", "busy"), ("poll", "again"), ("on", "ok"), ("start", "ok")],
+        &[
+            ("next", "busy"),
+            ("start_polled", "busy"),
+            ("start_watched", "busy"),
+            ("poll", "again"),
+            ("on", "ok"),
+            ("start", "ok"),
+        ],
         "registered",
     );
     // resume undoes pause; reconnect has nothing to do.
@@ -304,9 +313,13 @@ impl Shared {
             }
             // Pulled and polled by hand.
             Driver::Next => assert_eq!(source.next_with(|event| tell.send(event.kind()).unwrap()), Ok(())),
-            Driver::Polled => {
+            Driver::Polled | Driver::Watched => {
                 let (wake, woken) = mpsc::channel();
-                source.start_polled(move || wake.send(()).unwrap_or(())).unwrap();
+                let wake = move || wake.send(()).unwrap_or(());
+                match driver {
+                    Driver::Polled => source.start_polled(wake).unwrap(),
+                    _ => source.start_watched(wake, |_| true).unwrap(),
+                }
                 woken.recv_timeout(DEADLINE).unwrap();
                 source.poll_with(|event| tell.send(event.kind()).unwrap()).unwrap().unwrap();
                 // What wakes it next is looked at by the tests that want to.
@@ -327,13 +340,14 @@ impl Shared {
     }
 }
 
-const BUSY: [(&str, &str); 6] = [
+const BUSY: [(&str, &str); 7] = [
     ("on", "busy"),
     ("on with a type", "busy"),
     ("on with a type of another kind", "invalid"),
     ("start", "busy"),
     ("run", "busy"),
     ("start_polled", "busy"),
+    ("start_watched", "busy"),
 ];
 
 #[test]
@@ -364,13 +378,13 @@ fn calls_while_connecting_open_waiting_and_paused() {
             check(source, &BUSY, path);
             match driver {
                 Driver::Start | Driver::Run => check(source, &[("next", "busy"), ("poll", "busy")], path),
-                Driver::Polled => check(source, &[("next", "busy")], path),
+                Driver::Polled | Driver::Watched => check(source, &[("next", "busy")], path),
                 Driver::Next => {}
             }
             if path == "paused" {
                 check(source, &[("pause", "ok"), ("reconnect", "ok"), ("retry", "closed"), ("fail", "closed")], path);
                 assert_eq!(source.state(), State::Paused, "reconnect has nothing to do");
-                if matches!(driver, Driver::Next | Driver::Polled) {
+                if matches!(driver, Driver::Next | Driver::Polled | Driver::Watched) {
                     check(source, &[("poll", "again"), ("poll", "again")], path);
                 }
                 check(
@@ -395,7 +409,13 @@ fn calls_while_connecting_open_waiting_and_paused() {
             // Whether or not CLOSE has come by now.
             check(
                 source,
-                &[("on", "closed"), ("start", "closed"), ("run", "closed"), ("start_polled", "closed")],
+                &[
+                    ("on", "closed"),
+                    ("start", "closed"),
+                    ("run", "closed"),
+                    ("start_polled", "closed"),
+                    ("start_watched", "closed"),
+                ],
                 path,
             );
             if driver != Driver::Next {
@@ -426,6 +446,7 @@ fn calls_after_close() {
         ("start", "closed"),
         ("run", "closed"),
         ("start_polled", "closed"),
+        ("start_watched", "closed"),
         ("next", "closed"),
         ("poll", "closed"),
         ("on", "closed"),
@@ -452,9 +473,13 @@ fn calls_after_close() {
             Driver::Start => source.start().unwrap(),
             Driver::Run => source.run().unwrap(),
             Driver::Next => source.next_with(|event| tell.send(Seen::of(event)).unwrap()).unwrap(),
-            Driver::Polled => {
+            Driver::Polled | Driver::Watched => {
                 let (wake, woken) = mpsc::channel();
-                source.start_polled(move || wake.send(()).unwrap()).unwrap();
+                let wake = move || wake.send(()).unwrap();
+                match driver {
+                    Driver::Polled => source.start_polled(wake).unwrap(),
+                    _ => source.start_watched(wake, |_| true).unwrap(),
+                }
                 woken.recv_timeout(DEADLINE).unwrap();
                 source.poll_with(|event| tell.send(Seen::of(event)).unwrap()).unwrap().unwrap();
             }
@@ -583,6 +608,7 @@ fn overlapping_calls_are_busy() {
             ("on", "busy"),
             ("start", "busy"),
             ("start_polled", "busy"),
+            ("start_watched", "busy"),
             ("run", "busy"),
         ],
         "in next",

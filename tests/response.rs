@@ -227,6 +227,33 @@ fn codings() {
                 assert_eq!(server.requests()[0].all("accept-encoding").collect::<Vec<_>>(), [asked]);
             }
         }
+        // Whatever its size and however well it packs: nothing of it waits for what comes after.
+        let mixed =
+            |len: usize| (0..len).map(|n| char::from(b'a' + ((n * n / 7 + n / 3) % 26) as u8)).collect::<String>();
+        let server = Server::start();
+        for len in [1_900, 1_984, 2_000, 3_000, 10_000, 31_000, 33_000, 40_000, 70_000, 200_000] {
+            for data in ["x".repeat(len), mixed(len)] {
+                let event = format!("data: {data}\n\n");
+                server.on("/l", Script::sse().gzip().body(&event).wait_for("more").body(event.repeat(3)).stall());
+                let mut session = Session::start(driver, &fast(&server.url("/l")));
+                session.until_message(&data);
+                server.go("more");
+                for _ in 0..3 {
+                    session.until_message(&data);
+                }
+                session.close();
+            }
+        }
+        // OPEN comes with the head, which may be long before the first byte of the body.
+        for head in [Script::sse(), Script::sse().gzip(), Script::sse().gzip().chunked()] {
+            let server = Server::start();
+            server.on("/s", head.wait_for("body").body(EVENT).stall());
+            let mut session = Session::start(driver, &fast(&server.url("/s")));
+            session.until(Kind::Open);
+            server.go("body");
+            session.until_message("a");
+            session.close();
+        }
         for coding in ["br", "deflate", "gzip, br", "compress", "zstd", "gzip, gzip", "nonsense"] {
             let script = Script::sse().header("Content-Encoding", coding).body(EVENT).fin();
             let seen = brief(driver, script, |_| {});

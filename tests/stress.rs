@@ -69,6 +69,28 @@ impl Drop for Ticket {
     }
 }
 
+/// Whether a descriptor is being waited for.
+struct Watched(bool);
+
+impl Watched {
+    fn change(&mut self, watched: bool) {
+        if self.0 == watched && watched {
+            eprintln!("two descriptors at once");
+            std::process::abort(); // the library catches a panic
+        }
+        self.0 = watched;
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.0 {
+            eprintln!("a descriptor was never let go of");
+            std::process::abort();
+        }
+    }
+}
+
 fn steer(handle: &Handle, dice: &mut Dice) {
     // Any answer is fine; what matters is that nothing breaks.
     let _ = match dice.roll(8) {
@@ -104,7 +126,7 @@ fn round(server: &Server, dice: &mut Dice) {
         })
     });
 
-    let driver = dice.roll(5);
+    let driver = dice.roll(6);
     if driver < 2 {
         expected_drops = 1;
         let (ticket, handle, mut inner) = (Ticket(witness.clone()), source.handle(), Dice(dice.0 | 1));
@@ -147,15 +169,25 @@ fn round(server: &Server, dice: &mut Dice) {
             assert_eq!(last, Some(Kind::Close));
             closer.join().unwrap();
         }
-        3 => {
+        3 | 4 => {
             expected_drops = 1;
             let (ticket, (tx, rx)) = (Ticket(witness.clone()), mpsc::channel());
-            source
-                .start_polled(move || {
-                    let _keep = &ticket;
-                    let _ = tx.send(());
-                })
-                .unwrap();
+            let wake = move || {
+                let _keep = &ticket;
+                let _ = tx.send(());
+            };
+            if driver == 3 {
+                source.start_polled(wake).unwrap();
+            } else {
+                // Able or not, and told to stop in any case.
+                let (able, mut watched) = (dice.roll(4) > 0, Watched(false));
+                source
+                    .start_watched(wake, move |descriptor| {
+                        watched.change(able && descriptor.is_some());
+                        able
+                    })
+                    .unwrap();
+            }
             let end = Instant::now() + Duration::from_micros(dice.roll(3000));
             let mut closing = false;
             'polling: loop {

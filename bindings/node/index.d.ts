@@ -14,7 +14,7 @@ export declare class EventSource extends EventTarget implements AsyncIterable<Se
 
   /**
    * Connects at once.
-   * @throws DOMException named SyntaxError if the URL cannot be parsed
+   * @throws DOMException named SyntaxError if the URL cannot be parsed, or has a host that no host can have
    * @throws TypeError that names the option which is unknown or wrong
    */
   constructor(url: string | URL, init?: EventSourceInit);
@@ -26,17 +26,23 @@ export declare class EventSource extends EventTarget implements AsyncIterable<Se
   /** CONNECTING (also while paused), OPEN or CLOSED. */
   readonly readyState: 0 | 1 | 2;
 
-  onopen: Handler<Event> | null;
-  onmessage: Handler<ServerSentEvent> | null;
-  // What is read may be called with any event, so that this class fits where lib.dom's EventSource is asked for.
+  // What is read may be called with less than this class and its events, so that it fits where lib.dom's EventSource is asked for.
+  get onopen(): Handler<Event> | null;
+  set onopen(handler: OwnHandler<Event> | null);
+  get onmessage(): Handler<ServerSentEvent> | null;
+  set onmessage(handler: OwnHandler<ServerSentEvent> | null);
   get onerror(): Handler<any> | null;
-  set onerror(handler: Handler<SourceErrorEvent> | null);
-  onclose: Handler<SourceCloseEvent> | null;
+  set onerror(handler: OwnHandler<SourceErrorEvent> | null);
+  get onclose(): Handler<SourceCloseEvent> | null;
+  set onclose(handler: OwnHandler<SourceCloseEvent> | null);
 
   /** Ends the stream for good. Of all events only `close` is still dispatched, from a task of its own. */
   close(): void;
 
-  /** Disconnects and keeps the place in the stream, which is that of the last event dispatched. */
+  /**
+   * Disconnects and keeps the place in the stream. Events that had come with the one being dispatched (255 at most) are still
+   * dispatched, as after `reconnect`: the place is that of the last of them.
+   */
   pause(): void;
   /** Connects again after a pause, at once. */
   resume(): void;
@@ -45,11 +51,15 @@ export declare class EventSource extends EventTarget implements AsyncIterable<Se
   /**
    * In a listener for `error`: try again after `delay` milliseconds (the library's own delay if there is none given),
    * even if the error was final. False if there is nothing to answer any more: the moment is that of the listener and
-   * the promises that settle with it, not later.
+   * the promises that settle with it, not later. A second `retry(0)` in a row, with no `open` in between, waits the
+   * library's delay.
    */
   retry(delay?: number): boolean;
-  /** From the next attempt on. `null` removes the header. A secret header is not sent to other origins. */
-  setHeader(name: string, value: string | null, options?: { secret?: boolean }): void;
+  /**
+   * From the next attempt on. `null` or `undefined` removes the header. A secret header is not sent to other origins.
+   * @throws TypeError for a header that cannot be sent: see `headers`
+   */
+  setHeader(name: string, value: string | null | undefined, options?: { secret?: boolean } | null): void;
 
   /** An open source keeps the process alive: the default. */
   ref(): this;
@@ -58,7 +68,10 @@ export declare class EventSource extends EventTarget implements AsyncIterable<Se
 
   /**
    * Every message, whatever its type. Nothing is read from the connection while the body of the loop is busy; leaving
-   * the loop closes the source; a final error is thrown.
+   * the loop closes the source; a final error is thrown, by the first loop to begin if there was none when it came.
+   *
+   * The loop has what is dispatched after it began, so begin it before you await anything but `open`. While there is an
+   * iterator, listeners wait for its `next`, too.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<ServerSentEvent>;
 
@@ -70,7 +83,7 @@ export declare class EventSource extends EventTarget implements AsyncIterable<Se
   removeEventListener(type: string, listener: Listener<Event> | null, options?: boolean | { capture?: boolean }): void;
 }
 
-/** The events that do not take their names from the server. A server may send `error` or `close` too: as MessageEvent. */
+/** The events that do not take their names from the server. A server may send `error` or `comment` too: as MessageEvent. */
 export interface SourceEventMap {
   open: Event;
   message: ServerSentEvent;
@@ -138,7 +151,11 @@ export type ErrorCode =
 export interface EventSourceInit {
   /** Reported by the property of this name, nothing more. */
   withCredentials?: boolean;
-  /** Sent with each attempt. A function is called before each attempt, which waits until it has settled. */
+  /**
+   * Sent with each attempt. A function is called before each attempt, which waits until it has settled. Of two with the same
+   * name the last counts. Those of the connection cannot be set: Host, Content-Length, Transfer-Encoding, Connection,
+   * Keep-Alive, Expect, Upgrade, TE, Trailer, Accept-Encoding, Proxy-*.
+   */
   headers?: HeaderList | HeaderFunction;
   /** Likewise; not sent to any origin but that of the URL. Authorization and Cookie are always secret. */
   secretHeaders?: HeaderList | HeaderFunction;
@@ -147,10 +164,11 @@ export interface EventSourceInit {
   body?: string | ArrayBufferView | ArrayBuffer;
   /** Sent as Last-Event-ID with the first attempt, until the server sends an id. */
   lastEventId?: string;
+  /** Waits double from `first` to `max`, and are lengthened by up to a fifth at random. */
   retry?: {
-    /** Milliseconds before the first new attempt, until the server says otherwise. 1 000. */
+    /** Milliseconds before the first new attempt, until the server says otherwise. 1 000, or `max` if that is less. */
     first?: number;
-    /** The longest wait that failures in a row lead to. 30 000. */
+    /** The longest wait that failures in a row lead to; not less than `first`. 30 000. */
     max?: number;
     /** So many failures in a row are borne. Infinity; with 0 there is no second attempt. */
     retries?: number;
@@ -182,18 +200,19 @@ export interface EventSourceInit {
     onlyCa?: Pem | Pem[];
     /** The client's certificate chain, in PEM, and its key. */
     cert?: Pem | Pem[];
-    key?: Pem;
+    key?: Pem | Pem[];
     /** SHA-256 of a public key (SPKI), in base64. One of them must be in the chain. */
     pins?: string | string[];
   };
 }
 
 export type Pem = string | ArrayBufferView | ArrayBuffer;
-export type HeaderList = { [name: string]: string | number | undefined } | Headers | Iterable<readonly [string, string]>;
+export type HeaderList = { [name: string]: string | number | undefined } | Headers | Iterable<readonly [string, string | number | undefined]>;
 
 /**
  * Called before each attempt. To throw, to reject, or not to settle within the connect timeout fails the attempt, with
- * an error event APPLICATION and the usual delay. What it leaves out the next time is not sent the next time.
+ * an error event APPLICATION and the usual delay. What it leaves out the next time is not sent the next time,
+ * unless `setHeader` has set it since.
  */
 export type HeaderFunction = (attempt: {
   /** Where to. */
@@ -202,13 +221,14 @@ export type HeaderFunction = (attempt: {
   lastEventId: string;
   /** Aborted when nobody waits for the answer any more. */
   signal: AbortSignal;
-}) => HeaderList | undefined | PromiseLike<HeaderList | undefined>;
+}) => HeaderList | null | undefined | void | PromiseLike<HeaderList | null | undefined | void>;
 
 export type ListenOptions = boolean | { capture?: boolean; once?: boolean; passive?: boolean; signal?: AbortSignal };
 export type Listener<E> = ((this: any, event: E) => any) | { handleEvent(event: E): any };
 export type Handler<E> = (this: StandardSource, event: E) => any;
+export type OwnHandler<E> = (this: EventSource, event: E) => any;
 
-/** What `this` is in a handler: the part of the source that is the same in every EventSource. */
+/** The part of the source that is the same in every EventSource. */
 export interface StandardSource extends EventTarget {
   readonly url: string;
   readonly withCredentials: boolean;

@@ -25,12 +25,11 @@ impl<T> Owned<T> {
         Owned(Some(inner))
     }
 
-    /// Calls into it, inside of `in_callback`. A panic of the caller's code stays there.
+    /// Calls into it, inside of `in_callback`. A panic of the caller's code stays there, and gives None.
     #[inline(always)]
-    pub(super) fn call(&mut self, call: impl FnOnce(&mut T)) {
-        if let Some(inner) = &mut self.0 {
-            catch(|| call(inner));
-        }
+    pub(super) fn call<R>(&mut self, call: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let inner = self.0.as_mut()?;
+        catch(|| call(inner))
     }
 }
 
@@ -42,14 +41,16 @@ impl<T> Drop for Owned<T> {
 }
 
 #[inline(always)]
-fn catch(call: impl FnOnce()) {
+fn catch<R>(call: impl FnOnce() -> R) -> Option<R> {
     #[cold]
     fn report() {
         log::error!("a callback panicked; the stream goes on");
     }
-    if catch_unwind(AssertUnwindSafe(call)).is_err() {
+    let done = catch_unwind(AssertUnwindSafe(call));
+    if done.is_err() {
         report();
     }
+    done.ok()
 }
 
 impl Registration {

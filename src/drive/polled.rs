@@ -3,26 +3,30 @@
 //! While data flows the worker reads on by itself, into buffers that nobody has asked for yet; there are two of these, so
 //! nobody has to wake it for the next event. When both are full it stops, then the socket, then the server. In a flood the
 //! worker lends the loop the connection: as long as something is there whenever the loop has done with what came before, the
-//! two threads need not wake each other at all.
+//! two threads need not wake each other at all. A loop that can watch descriptors has it at any other time, too, and then there
+//! is one thread to be woken for an event and not two.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 
 use super::callbacks::Owned;
+use super::watch::{Watch, Watcher};
 use super::{Polling, in_callback, job, machine_and_worker};
 use crate::control::Control;
 use crate::error::CallError;
 use crate::event::{Event, Kind};
 use crate::handle::Handle;
 use crate::interrupt::Never;
+use crate::net;
 use crate::parser::ReadBuffer;
 use crate::source::{Source, Step};
 use crate::thread;
-use crate::work::{Outcome, Work};
+use crate::work::{Ended, Outcome, Work};
 use crate::worker::{Job, Worker};
 
 /// How many buffers the worker may read into ahead of being asked, and their size to begin with.
@@ -30,8 +34,10 @@ const AHEAD: u8 = 2;
 const READ_AHEAD: usize = 4 * 1024;
 /// Reads in a row of the loop's own that bring no event, before the worker goes on: whoever polls does not wait.
 const FRUITLESS: u8 = 4;
-/// Reads in a row of the loop's own, before there is nothing for once: the loop has others to see to.
+/// Reads in a row of the loop's own, before there is nothing for once: the loop has others to see to. Through TLS they cost
+/// more, and after so many there is a flood.
 const TURN: u8 = 32;
+const TURN_TLS: u8 = 4;
 
 /// The loop's side.
 pub(super) struct Polled {
@@ -41,6 +47,8 @@ pub(super) struct Polled {
     asked: Option<(u64, Asked)>,
     /// On loan from the worker's thread, which is at nothing.
     worker: Option<Box<Worker>>,
+    /// While it is on, the worker is here and nothing has been asked.
+    watch: Watch,
     /// Reads with it since the last event; and in this turn.
     fruitless: u8,
     reads: u8,
@@ -71,9 +79,11 @@ impl Polled {
     pub(super) fn start<W: FnMut() + Send + 'static>(
         handle: &Handle,
         wake: Owned<W>,
+        watcher: Option<Watcher>,
     ) -> Result<(Polled, Sender<Never>), CallError> {
         let (machine, worker) = *machine_and_worker(handle);
-        let desk = Arc::new(Desk::new(handle.control.clone()));
+        let watch = Watch::new(watcher, handle.config.idle_timeout);
+        let desk = Arc::new(Desk::new(handle.control.clone(), watch.is_possible()));
         let serve = Serve { worker: Some(Box::new(worker)), desk: desk.clone(), ahead: None, unmade: 0, wake };
         let (held_back, go) = bounded(0);
         let work = move || {
@@ -84,7 +94,7 @@ impl Polled {
         let thread = thread::spawn("eventsource", handle.config.stack_size, work)
             .map_err(|error| CallError::OutOfResources(format!("no thread: {error}")))?;
         Ok((
-            Polled { machine, desk, asked: None, worker: None, fruitless: 0, reads: 0, thread: Some(thread) },
+            Polled { machine, desk, asked: None, worker: None, watch, fruitless: 0, reads: 0, thread: Some(thread) },
             held_back,
         ))
     }
@@ -95,7 +105,8 @@ impl Polled {
     pub(super) fn poll_received(&mut self) -> bool {
         let there = matches!(self.machine.step_on(), Some(Step::Event));
         if there {
-            self.came();
+            // CLOSE is rare here, and what it lets go of tells the watcher, who must not run in here: the next poll does that.
+            self.fruitless = 0;
         }
         there
     }
@@ -115,11 +126,13 @@ impl Polled {
         if self.asked.is_none_or(|(asked, _)| asked != epoch) {
             let job = match job(&mut self.machine, work) {
                 Job::Read(buffer) => match self.read_now(epoch, buffer) {
+                    Some(buffer) if self.watch() => return self.rest(epoch, buffer),
                     Some(buffer) => Job::Read(buffer),
                     None => return false,
                 },
                 job => job,
             };
+            self.watch.end();
             self.asked = Some((epoch, Asked::Work));
             return self.desk.ask(epoch, job, self.worker.take());
         }
@@ -144,12 +157,65 @@ impl Polled {
         self.fruitless += 1;
         self.reads += 1;
         match worker.perform(epoch, Job::ReadNow(buffer)) {
-            Outcome::Nothing(buffer) => Some(buffer),
+            Outcome::Nothing(buffer) => {
+                if worker.transport().is_some_and(|transport| transport.take_heard()) {
+                    self.watch.heard();
+                }
+                Some(buffer)
+            }
             outcome => {
+                let goes_on = matches!(outcome, Outcome::Read(_));
                 self.machine.complete(epoch, outcome);
+                self.watch.heard();
+                if !goes_on {
+                    self.watch.end(); // the connection is gone
+                }
                 None
             }
         }
+    }
+
+    /// Whether the loop waits for the connection itself.
+    fn watch(&mut self) -> bool {
+        if !self.watch.is_possible() {
+            return false;
+        }
+        let Some(transport) = self.worker.as_mut().and_then(|worker| worker.transport()) else { return false };
+        let is_flood = !transport.is_plain() && self.reads >= TURN_TLS;
+        if is_flood || transport.holds_some() {
+            return false;
+        }
+        self.watch.begin(transport.stream()) || {
+            self.desk.lock().watched = false;
+            false
+        }
+    }
+
+    /// There is nothing more now, and the watcher will tell; unless there has been nothing for too long. True as in `advance`.
+    fn rest(&mut self, epoch: u64, mut buffer: ReadBuffer) -> bool {
+        (self.fruitless, self.reads) = (0, 0);
+        if self.watch.too_long_at().is_some_and(|until| until <= Instant::now()) {
+            // What came and was not looked for is no silence. Twice, since a look is spared where the one before took all.
+            for _ in 0..2 {
+                match self.read_now(epoch, buffer) {
+                    Some(left) => buffer = left,
+                    None => return false,
+                }
+            }
+        }
+        if let Some(until) = self.watch.too_long_at() {
+            if until <= Instant::now() {
+                self.watch.end();
+                if let Some(worker) = &mut self.worker {
+                    worker.disconnect();
+                }
+                self.machine.complete(epoch, Outcome::Ended(Ended { failure: Some(net::silent()) }));
+                return false;
+            }
+            self.desk.ring_at(until);
+        }
+        self.machine.complete(epoch, Outcome::Nothing(buffer));
+        true
     }
 
     fn take(&mut self, epoch: u64, is_read: bool, outcome: Outcome) {
@@ -179,6 +245,7 @@ impl Polled {
 
     /// There is nothing left to do: the connection goes, wherever it is, and the thread ends.
     fn let_go(&mut self) {
+        self.watch.end();
         self.worker = None;
         self.desk.end();
     }
@@ -194,7 +261,10 @@ impl Polling for Polled {
                     self.came();
                     return Ok(true);
                 }
-                Step::Closed => return Err(CallError::Closed),
+                Step::Closed => {
+                    self.let_go();
+                    return Err(CallError::Closed);
+                }
                 Step::Work => {
                     let (epoch, work) = self.machine.work();
                     if self.advance(epoch, work) {
@@ -238,6 +308,10 @@ struct Papers {
     worker: Option<Box<Worker>>,
     /// The bell rings once for each time that it was armed.
     armed: bool,
+    /// When it rings though there is no result.
+    ring_at: Option<Instant>,
+    /// The loop can watch descriptors, as far as is known.
+    watched: bool,
     /// The worker's thread has to be called.
     waiting: bool,
     over: bool,
@@ -253,13 +327,15 @@ enum Collected {
 }
 
 impl Desk {
-    fn new(control: Arc<Control>) -> Desk {
+    fn new(control: Arc<Control>, watched: bool) -> Desk {
         let papers = Papers {
             job: None,
             spares: Vec::new(),
             results: VecDeque::new(),
             worker: None,
             armed: true,
+            ring_at: None,
+            watched,
             waiting: false,
             over: false,
         };
@@ -277,6 +353,7 @@ impl Desk {
     fn ask(&self, epoch: u64, job: Job, worker: Option<Box<Worker>>) -> bool {
         let mut papers = self.lock();
         papers.job = Some((epoch, job));
+        papers.ring_at = None;
         papers.spares.clear();
         if worker.is_some() {
             papers.worker = worker;
@@ -293,6 +370,17 @@ impl Desk {
         let mut papers = self.lock();
         papers.spares.push(spare);
         if papers.results.is_empty() {
+            self.call(papers);
+        }
+    }
+
+    /// Arms the bell for that moment. While the worker is on loan its thread has nothing else to do.
+    fn ring_at(&self, moment: Instant) {
+        let mut papers = self.lock();
+        papers.armed = true;
+        // Put off again and again, it is not called: it looks when the moment has come.
+        let is_new = papers.ring_at.replace(moment).is_none();
+        if is_new {
             self.call(papers);
         }
     }
@@ -370,7 +458,10 @@ impl<W: FnMut()> Serve<W> {
             let Some(worker) = &mut self.worker else { continue };
             let outcome = worker.perform(epoch, job);
             let read = matches!(outcome, Outcome::Read(_));
-            let lend = read && worker.floods();
+            let lend = (read || matches!(outcome, Outcome::Opened(_))) && {
+                let watched = self.desk.lock().watched;
+                worker.is_better_lent(watched)
+            };
             self.ahead = (read && !lend).then_some(epoch);
             let lent = if lend { self.worker.take() } else { None };
             if self.desk.post(epoch, outcome, lent) {
@@ -387,10 +478,21 @@ impl<W: FnMut()> Serve<W> {
 
     /// Waits for something to do. None: there will be nothing any more.
     fn next(&mut self) -> Option<(u64, Job)> {
-        let mut papers = self.desk.lock();
+        let desk = self.desk.clone();
+        let mut papers = desk.lock();
         loop {
             if papers.over {
                 return None;
+            }
+            let now = papers.ring_at.map(|_| Instant::now());
+            if papers.ring_at.is_some_and(|moment| Some(moment) <= now) {
+                papers.ring_at = None;
+                if std::mem::take(&mut papers.armed) {
+                    drop(papers);
+                    self.ring();
+                    papers = desk.lock();
+                    continue;
+                }
             }
             if let Some((epoch, job)) = papers.job.take() {
                 if let Some(worker) = papers.worker.take() {
@@ -409,7 +511,13 @@ impl<W: FnMut()> Serve<W> {
                 }
             }
             papers.waiting = true;
-            papers = self.desk.called.wait(papers).unwrap_or_else(PoisonError::into_inner);
+            papers = match (papers.ring_at, now) {
+                (Some(moment), Some(now)) => {
+                    let waited = desk.called.wait_timeout(papers, moment.saturating_duration_since(now));
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                _ => desk.called.wait(papers).unwrap_or_else(PoisonError::into_inner),
+            };
             papers.waiting = false;
         }
     }
@@ -433,7 +541,7 @@ mod tests {
     #[test]
     fn the_bell_rings_once_for_each_time_it_was_armed() {
         let config = Config::new("http://127.0.0.1/").unwrap();
-        let desk = Desk::new(Arc::new(Control::new(&config)));
+        let desk = Desk::new(Arc::new(Control::new(&config)), false);
         let armed = |epoch| matches!(desk.collect(epoch), Collected::Armed);
         assert!(desk.post(0, Outcome::Waited, None));
         assert!(!desk.post(0, Outcome::Waited, None));
@@ -457,7 +565,7 @@ mod tests {
         let source = crate::EventSource::new(&Config::new("http://127.0.0.1/").unwrap()).unwrap();
         let (tell, told) = bounded::<()>(0);
         let wake = Owned::new(move || drop(tell.clone()));
-        let (polled, held_back) = Polled::start(&source.handle(), wake).unwrap();
+        let (polled, held_back) = Polled::start(&source.handle(), wake, None).unwrap();
         drop(held_back);
         drop(polled);
         assert_eq!(told.recv_timeout(Duration::from_secs(30)), Err(RecvTimeoutError::Disconnected));

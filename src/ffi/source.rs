@@ -12,7 +12,7 @@ use super::status::eventsource_state;
 use super::status::eventsource_status::{
     self, EVENTSOURCE_STATUS_AGAIN, EVENTSOURCE_STATUS_INVALID_ARGUMENT, EVENTSOURCE_STATUS_OK,
 };
-use crate::drive::EventSource;
+use crate::drive::{Descriptor, EventSource};
 use crate::error::CallError;
 use crate::event::{Event, Kind};
 
@@ -39,6 +39,10 @@ pub type eventsource_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_
 
 /// Is called when eventsource_poll has something; must not block.
 pub type eventsource_wake_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// Is called with a descriptor to wait for besides wake, and says whether that is done; with -1 when there is none to wait
+/// for any more, before it is closed.
+pub type eventsource_watch_fn = Option<unsafe extern "C" fn(user_data: *mut c_void, descriptor: isize) -> bool>;
 
 /// Is called with one event after another. true: go on; false: eventsource_poll_each returns. It may call any function;
 /// those that ask for an event are BUSY in there, and a free takes effect when eventsource_poll_each returns.
@@ -71,6 +75,33 @@ impl Callback<unsafe extern "C" fn(*mut c_void)> {
         // SAFETY: C gave function and pointer together.
         unsafe { (self.call)(self.user_data.pointer()) }
     }
+}
+
+/// What watches descriptors. It does not hold the source, which holds it; the user_data is wake's, which outlives it.
+struct Watcher {
+    watch: unsafe extern "C" fn(*mut c_void, isize) -> bool,
+    user_data: *mut c_void,
+}
+
+// SAFETY: the header says on which threads watch is called, so C has agreed to the pointer going there.
+unsafe impl Send for Watcher {}
+
+impl Watcher {
+    fn call(&self, descriptor: Option<Descriptor<'_>>) -> bool {
+        let descriptor = descriptor.and_then(|descriptor| isize::try_from(raw(descriptor)).ok()).unwrap_or(-1);
+        // SAFETY: C gave function and pointer together, and destroy is not called before the last of this.
+        unsafe { (self.watch)(self.user_data, descriptor) }
+    }
+}
+
+#[cfg(not(windows))]
+fn raw(descriptor: Descriptor<'_>) -> std::os::fd::RawFd {
+    std::os::fd::AsRawFd::as_raw_fd(&descriptor)
+}
+
+#[cfg(windows)]
+fn raw(descriptor: Descriptor<'_>) -> std::os::windows::io::RawSocket {
+    std::os::windows::io::AsRawSocket::as_raw_socket(&descriptor)
 }
 
 /// Makes a source. No I/O: nothing happens before one of the drivers below is called. A status that a setter of the config
@@ -184,14 +215,59 @@ pub unsafe extern "C" fn eventsource_start_polled(
     user_data: *mut c_void,
     destroy: eventsource_destroy_fn,
 ) -> eventsource_status {
+    // SAFETY: what the header asks for.
+    unsafe {
+        begin_polling(source, wake, user_data, destroy, |source, mut callback| {
+            Ok(source.start_polled(move || callback.wake())?)
+        })
+    }
+}
+
+/// As eventsource_start_polled, for a loop that can also wait until a descriptor is readable (level-triggered): a single
+/// event then wakes the loop alone, and not the library's thread before it.
+///
+/// watch is called with a descriptor while eventsource_poll is about to answer AGAIN. If it returns true, poll when that is
+/// readable or when wake tells, which then need not come. Readable it stays until you have polled: who puts that off should
+/// stop waiting for it. watch is called with -1 before the descriptor is closed or another takes its place, in
+/// eventsource_poll, eventsource_free or eventsource_release, on the thread that calls these. false: it cannot, and is not
+/// asked again. Where a stream cannot be waited for like this (compressed, a flood through TLS, on Windows) wake tells of
+/// everything, as ever. It may call any function but those that ask for an event; destroy is called after the last watch.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eventsource_start_watched(
+    source: *mut eventsource,
+    wake: eventsource_wake_fn,
+    watch: eventsource_watch_fn,
+    user_data: *mut c_void,
+    destroy: eventsource_destroy_fn,
+) -> eventsource_status {
+    // SAFETY: what the header asks for.
+    unsafe {
+        begin_polling(source, wake, user_data, destroy, |source, mut callback| {
+            let watch = watch.ok_or_else(|| Refusal::null("watch"))?;
+            let watcher = Watcher { watch, user_data: callback.user_data.pointer() };
+            Ok(source.start_watched(move || callback.wake(), move |descriptor| watcher.call(descriptor))?)
+        })
+    }
+}
+
+/// What both ways to begin with an event loop have in common.
+///
+/// # Safety
+/// `source` is NULL or a source that has not been freed; what C says of `wake`, `user_data` and `destroy` holds.
+unsafe fn begin_polling(
+    source: *mut eventsource,
+    wake: eventsource_wake_fn,
+    user_data: *mut c_void,
+    destroy: eventsource_destroy_fn,
+    start: impl FnOnce(&EventSource, Callback<unsafe extern "C" fn(*mut c_void)>) -> Result<(), Refusal>,
+) -> eventsource_status {
     guard(|| {
         // First, so that whatever fails below calls destroy.
         let user_data = UserData::new(user_data, destroy);
-        // SAFETY: the header asks for a source or NULL. Held, since wake may lead to its end before this returns.
+        // SAFETY: this function's own condition. Held, since wake may lead to its end before this returns.
         let source = unsafe { held(source) }?;
         let call = wake.ok_or_else(|| Refusal::null("wake"))?;
-        let mut callback = Callback { call, user_data, _source: source.clone() };
-        source.source.start_polled(move || callback.wake())?;
+        start(&source.source, Callback { call, user_data, _source: source.clone() })?;
         Ok(EVENTSOURCE_STATUS_OK)
     })
 }

@@ -2,12 +2,13 @@
 //!
 //! ureq has read the head; from there on the bytes go from the socket to where the parser wants them.
 
-use std::io::{self, Read};
+use std::io;
 
 use ureq::http::Version;
 use ureq::http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 
 use super::chunked::Chunks;
+use super::gzip::Unpacked;
 use crate::error::{ErrorKind, Failure};
 use crate::net::Transport;
 
@@ -42,14 +43,23 @@ fn length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// A body without its framing.
-struct Content {
+pub(super) struct Content {
     transport: Box<Transport>,
     framing: Framing,
 }
 
 impl Content {
+    /// Whether it is known without another read that nothing more will come.
+    fn is_over(&self) -> bool {
+        match &self.framing {
+            Framing::UntilClose => false,
+            Framing::Length(left) => *left == 0,
+            Framing::Chunked(chunks) => !matches!(chunks.is_over(), Ok(false)),
+        }
+    }
+
     /// The next bytes; 0: the body is complete. Blocks for them if it may; otherwise None says that there are none yet.
-    fn next(&mut self, space: &mut [u8], wait: bool) -> Result<Option<usize>, Failure> {
+    pub(super) fn next(&mut self, space: &mut [u8], wait: bool) -> Result<Option<usize>, Failure> {
         match &mut self.framing {
             Framing::UntilClose => self.transport.read(space, wait),
             Framing::Length(0) => Ok(Some(0)),
@@ -76,19 +86,12 @@ impl Content {
     }
 }
 
-/// For gzip, through which failures pass as they are.
-impl Read for Content {
-    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        self.next(space, true).map(Option::unwrap_or_default).map_err(io::Error::other)
-    }
-}
-
 /// The body of a response, decoded.
 pub(crate) struct Connection(Coding);
 
 enum Coding {
     Identity(Content),
-    Gzip(Box<dyn Read + Send>),
+    Gzip(Box<Unpacked>),
 }
 
 impl Connection {
@@ -97,11 +100,12 @@ impl Connection {
         Connection(if gzip { gunzip(content) } else { Coding::Identity(content) })
     }
 
-    /// Whether `read` can do without waiting; otherwise it finds nothing. A decoder cannot stop in the middle.
-    pub(crate) fn reads_now(&self) -> bool {
-        match &self.0 {
-            Coding::Identity(content) => content.transport.reads_now(),
-            Coding::Gzip(_) => false,
+    /// What is below, where `read` can do without waiting and still needs bytes from there; otherwise whoever waits for them waits in
+    /// vain. A decoder cannot stop in the middle.
+    pub(crate) fn transport(&mut self) -> Option<&mut Transport> {
+        match &mut self.0 {
+            Coding::Identity(content) if !content.is_over() => Some(&mut content.transport),
+            Coding::Identity(_) | Coding::Gzip(_) => None,
         }
     }
 
@@ -111,22 +115,15 @@ impl Connection {
         match &mut self.0 {
             Coding::Identity(content) => content.next(space, wait),
             Coding::Gzip(_) if !wait => Ok(None),
-            Coding::Gzip(body) => loop {
-                match body.read(space) {
-                    Ok(n) => return Ok(Some(n)),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error.downcast::<Failure>().unwrap_or_else(|error| in_words(&error))),
-                }
-            },
+            Coding::Gzip(body) => body.next(space).map(Some),
         }
     }
 }
 
-/// Decodes as the bytes come: what a server flushed is there at once. In a frame of its own, so that plain streams do not
-/// pay for it.
+/// In a frame of its own, so that plain streams do not pay for it.
 #[inline(never)]
 fn gunzip(content: Content) -> Coding {
-    Coding::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(io::BufReader::with_capacity(4 * 1024, content))))
+    Coding::Gzip(Box::new(Unpacked::new(content)))
 }
 
 fn cut() -> Failure {

@@ -76,6 +76,11 @@ impl Buffers {
         amount
     }
 
+    /// Whether `take` would give any.
+    pub(crate) fn holds_some(&self) -> bool {
+        self.start < self.filled
+    }
+
     pub(crate) fn outgoing(&self) -> &[u8] {
         &self.output
     }

@@ -30,7 +30,7 @@ use dns::Lookups;
 pub(crate) use loan::{Loan, NoResolver};
 use socket::Socket;
 use tls::Session;
-pub(crate) use transport::Transport;
+pub(crate) use transport::{Transport, silent};
 pub(crate) use wire::Wire;
 
 /// What all connections of one source share.

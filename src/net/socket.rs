@@ -15,25 +15,49 @@ pub(crate) struct Socket {
     write_limit: Option<Duration>,
     /// The mode that `read_now` leaves behind.
     nonblocking: bool,
+    /// The last read took all that there was.
+    drained: bool,
+    /// `read_now` has brought bytes, whatever became of them.
+    heard: bool,
 }
+
+/// A read that brings less than this and less than it had room for is taken to have brought all there was.
+const DRAINED: usize = 1024;
 
 impl Socket {
     /// `stream` is in blocking mode and has no limits set.
     pub(crate) fn new(stream: Arc<TcpStream>) -> Socket {
-        Socket { stream, read_limit: None, write_limit: None, nonblocking: false }
+        Socket { stream, read_limit: None, write_limit: None, nonblocking: false, drained: false, heard: false }
     }
 
-    /// One recv that never blocks. None: there is nothing yet.
+    /// What it is about, for whoever watches it or shuts it down.
+    pub(crate) fn stream(&self) -> &Arc<TcpStream> {
+        &self.stream
+    }
+
+    /// One recv that never blocks. None: there is nothing yet; where the recv before brought little, that is known without
+    /// another one, once.
     pub(crate) fn read_now(&mut self, space: &mut [u8]) -> io::Result<Option<usize>> {
         // Set once for all the reads up to the next one that waits, which is cheaper than to ask before each.
         self.set_nonblocking(true)?;
-        loop {
-            match (&*self.stream).read(space) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
-                done => return done.map(Some),
-            }
+        if std::mem::take(&mut self.drained) {
+            return Ok(None);
         }
+        let read = now(|| (&*self.stream).read(space))?;
+        self.heard |= read.is_some_and(|n| n > 0);
+        self.drained = read.is_some_and(|n| 0 < n && n < space.len().min(DRAINED));
+        Ok(read)
+    }
+
+    /// Whether reads that do not block have brought bytes since the last time that this was asked.
+    pub(crate) fn take_heard(&mut self) -> bool {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// One send that never blocks. None: there is no room for it yet.
+    pub(crate) fn write_now(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        self.set_nonblocking(true)?;
+        now(|| (&*self.stream).write(bytes))
     }
 
     fn set_nonblocking(&mut self, wanted: bool) -> io::Result<()> {
@@ -47,6 +71,7 @@ impl Socket {
     /// One recv. Fails as `timed_out` tells if nothing came within `limit`.
     pub(crate) fn read(&mut self, space: &mut [u8], limit: Option<Duration>) -> io::Result<usize> {
         self.set_nonblocking(false)?;
+        self.drained = false;
         let Socket { stream, read_limit, .. } = self;
         blocking(limit, |limit| {
             set(read_limit, limit, |limit| stream.set_read_timeout(limit))?;
@@ -75,6 +100,17 @@ impl Drop for Socket {
     /// which the next connection is made already.
     fn drop(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// A call that does not block. None: not now.
+fn now(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<Option<usize>> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            done => return done.map(Some),
+        }
     }
 }
 

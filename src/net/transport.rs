@@ -1,7 +1,8 @@
 //! One connection: bytes out, bytes in, plain or through TLS, and every end of it in words. ureq borrows it for the request
 //! and the response's head; the body is read from it directly.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -75,9 +76,24 @@ impl Transport {
         self.until = Deadline::at(moment);
     }
 
-    /// Whether `read` can do without waiting: TLS may have to write in between, which can block.
-    pub(crate) fn reads_now(&self) -> bool {
+    /// Whether bytes come as they are, without TLS.
+    pub(crate) fn is_plain(&self) -> bool {
         self.session.is_none()
+    }
+
+    /// What there is to watch.
+    pub(crate) fn stream(&self) -> &Arc<TcpStream> {
+        self.socket.stream()
+    }
+
+    /// Whether reads that do not wait have brought bytes since this was last asked: framing, or part of a TLS record, may be all.
+    pub(crate) fn take_heard(&mut self) -> bool {
+        self.socket.take_heard()
+    }
+
+    /// Whether there are bytes here, or an end, that the socket does not tell of.
+    pub(crate) fn holds_some(&mut self) -> bool {
+        self.buffers.holds_some() || self.session.as_mut().is_some_and(|session| session.reader().fill_buf().is_ok())
     }
 
     /// The next bytes of the body, first those that came along with the head. 0: the server said that nothing more follows, by
@@ -88,17 +104,18 @@ impl Transport {
             return Ok(Some(early));
         }
         let limits = Limits { total: self.until, each: self.idle };
-        let read = match &self.session {
+        let read = match &mut self.session {
             None if !wait => self.socket.read_now(space),
-            Some(_) if !wait => Ok(None),
+            Some(session) if !wait => match tls_read(session, &mut Now(&mut self.socket), space) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+                done => done.map(Some),
+            },
             _ => receive(&mut self.session, &mut self.socket, space, limits).map(Some),
         };
         match read {
             _ if self.interrupt.is_fired() => Err(interrupted()),
             Ok(amount) => Ok(amount),
-            Err(error) if timed_out(&error) => {
-                Err(Failure::new(ErrorKind::TimedOut, "the server was silent for too long"))
-            }
+            Err(error) if timed_out(&error) => Err(silent()),
             Err(error) => Err(self.broke(&error)),
         }
     }
@@ -118,6 +135,11 @@ impl Transport {
     }
 }
 
+/// The idle timeout has passed.
+pub(crate) fn silent() -> Failure {
+    Failure::new(ErrorKind::TimedOut, "the server was silent for too long")
+}
+
 fn interrupted() -> Failure {
     Failure::new(ErrorKind::Io, "interrupted")
 }
@@ -125,34 +147,49 @@ fn interrupted() -> Failure {
 fn receive(session: &mut Option<Session>, socket: &mut Socket, space: &mut [u8], limits: Limits) -> io::Result<usize> {
     match session {
         None => socket.read(space, limits.next()),
-        Some(session) => tls_read(session, socket, space, limits),
+        Some(session) => tls_read(session, &mut Limited { socket, limits }, space),
     }
 }
 
-/// Plaintext as soon as there is any. Blocks in at most one recv at a time; 0 after close_notify.
-fn tls_read(
-    session: &mut ClientConnection,
-    socket: &mut Socket,
-    space: &mut [u8],
-    limits: Limits,
-) -> io::Result<usize> {
+/// Plaintext as soon as there is any; 0 after close_notify. Asks for bytes at most once at a time; what cannot be sent now is
+/// sent with the next read.
+fn tls_read(session: &mut ClientConnection, stream: &mut (impl Read + Write), space: &mut [u8]) -> io::Result<usize> {
     loop {
         match session.reader().read(space) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             done => return done,
         }
-        session.read_tls(&mut Limited { socket, limits })?;
+        session.read_tls(stream)?;
         let processed = session.process_new_packets();
         // The alert that says why, or the answer to a change of keys.
         while session.wants_write() {
-            let written = session.write_tls(&mut Limited { socket, limits });
-            if processed.is_ok() {
-                written?;
-            } else if written.is_err() {
-                break;
+            match session.write_tls(stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                written if processed.is_ok() => drop(written?),
+                Err(_) => break,
+                Ok(_) => {}
             }
         }
         processed.map_err(tls::to_io)?;
+    }
+}
+
+/// Neither waits for bytes nor for room.
+struct Now<'a>(&'a mut Socket);
+
+impl Read for Now<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        self.0.read_now(space)?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Now<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_now(bytes)?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -36,6 +36,13 @@ impl<S: Scan> Parser<S> {
         }
     }
 
+    /// Takes back what `lend` gave, as it was.
+    pub(crate) fn take_back(&mut self, buffer: ReadBuffer) {
+        if self.lent.take().is_some() {
+            self.buffer = buffer;
+        }
+    }
+
     /// Takes bytes that were read ahead into another buffer, after `next` gave None, and gives a buffer back to read ahead into.
     pub(crate) fn absorb(&mut self, mut ahead: ReadBuffer) -> ReadBuffer {
         if self.lent.is_some() {

@@ -1,6 +1,8 @@
 // Ending a source from everywhere: inside each kind of callback, inside wake and destroy, from outside in every phase.
 // The path /once yields CONNECT OPEN COMMENT MESSAGE ERROR CONNECT CLOSE.
 #include "check.h"
+#include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 enum action { CLOSE, FREE, RELEASE, ACTIONS };
@@ -425,6 +427,102 @@ static void drained(const char *base) {
     }
 }
 
+// The event loop that waits for the connection itself.
+struct watched {
+  eventsource *source;
+  int bell[2];    // a pipe, written to by wake
+  int descriptor; // -1: none
+  bool refuses, ending;
+  int watches, destroys;
+  pthread_t loop;
+};
+
+static void ring(void *user_data) {
+  struct watched *w = user_data;
+  CHECK(write(w->bell[1], "!", 1) == 1);
+}
+
+static bool watch(void *user_data, ptrdiff_t descriptor) {
+  struct watched *w = user_data;
+  const eventsource_event *event = (const eventsource_event *)w;
+  CHECK(counted(&w->destroys) == 0);
+  CHECK(pthread_equal(pthread_self(), w->loop));
+  CHECK((w->descriptor == -1) != (descriptor == -1));
+  if (!w->ending) {
+    CHECK(eventsource_poll(w->source, &event) == EVENTSOURCE_STATUS_BUSY);
+    CHECK(event == NULL);
+  }
+  // The one that is given is open, the one that is taken back is so still.
+  CHECK(fcntl(descriptor == -1 ? w->descriptor : (int)descriptor, F_GETFD) != -1);
+  ++w->watches;
+  if (w->refuses) return false;
+  w->descriptor = (int)descriptor;
+  return true;
+}
+
+static void watched_destroy(void *user_data) {
+  struct watched *w = user_data;
+  CHECK(w->descriptor == -1);
+  count(&w->destroys);
+}
+
+// Polls until there has been an event of that kind. True: CLOSED instead.
+static bool watch_until(struct watched *w, eventsource_kind kind) {
+  const eventsource_event *event;
+  for (;;) {
+    eventsource_status status = eventsource_poll(w->source, &event);
+    if (status == EVENTSOURCE_STATUS_CLOSED) return true;
+    if (status == EVENTSOURCE_STATUS_OK) {
+      if (eventsource_event_kind(event) == kind) return false;
+      continue;
+    }
+    CHECK(status == EVENTSOURCE_STATUS_AGAIN);
+    struct pollfd set[2] = {{.fd = w->bell[0], .events = POLLIN}, {.fd = w->descriptor, .events = POLLIN}};
+    CHECK(poll(set, 2, 30000) > 0);
+    char rings[2];
+    if (set[0].revents != 0) CHECK(read(w->bell[0], rings, 2) >= 1); // two where the start's has not been waited for
+  }
+}
+
+static void watched(const char *base) {
+  static const char *const ends[] = {"close", "free", "release", "close and free"};
+  for (int round = 0; round < 40; ++round)
+    for (int refuses = 0; refuses < 2; ++refuses)
+      for (int end = 0; end < 4; ++end)
+        for (int at = EVENTSOURCE_KIND_OPEN; at <= EVENTSOURCE_KIND_MESSAGE; ++at) {
+          char name[64];
+          snprintf(name, sizeof name, "watched: %s", ends[end]);
+          check_name = name;
+          struct watched w;
+          memset(&w, 0, sizeof w);
+          w.descriptor = -1;
+          w.refuses = refuses;
+          w.loop = pthread_self();
+          CHECK(pipe(w.bell) == 0);
+          w.source = source_for(base, round % 4 < 2 ? "/stall" : "/once");
+          OK(eventsource_start_watched(w.source, ring, watch, &w, watched_destroy));
+          CHECK(!watch_until(&w, (eventsource_kind)at));
+          // Perhaps until there is nothing; then it is watched.
+          const eventsource_event *event;
+          while (round % 2 && eventsource_poll(w.source, &event) == EVENTSOURCE_STATUS_OK) continue;
+          if (end == 0) {
+            CHECK(eventsource_close(w.source) >= 0);
+            watch_until(&w, EVENTSOURCE_KIND_CLOSE);
+            CHECK(w.descriptor == -1);
+            CHECK(watch_until(&w, EVENTSOURCE_KIND_CLOSE));
+          }
+          if (end == 3) CHECK(eventsource_close(w.source) >= 0);
+          w.ending = true;
+          if (end == 2) eventsource_release(w.source);
+          else eventsource_free(w.source);
+          CHECK(w.descriptor == -1);
+          wait_for(&w.destroys, 1);
+          CHECK(w.watches <= 1 || !refuses);
+          close(w.bell[0]);
+          close(w.bell[1]);
+        }
+}
+
 // Another thread blocks in next; close unblocks it, then free.
 static void *pull(void *source) {
   const eventsource_event *event;
@@ -485,6 +583,7 @@ int main(int argc, char **argv) {
   from_outside(argv[1], argv[2]);
   polled(argv[1]);
   drained(argv[1]);
+  watched(argv[1]);
   pulled(argv[1], argv[2]);
   storm(argv[1]);
   return 0;

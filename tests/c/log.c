@@ -55,14 +55,18 @@ static void free_at_open(void *user_data, int level, const char *target, const c
 static void wake(void *user_data) { count(&((struct fatal *)user_data)->wakes); }
 static void over(void *user_data) { count(&((struct fatal *)user_data)->over); }
 
+static eventsource *source_freed_at_open(struct fatal *fatal, const char *base) {
+  fatal->polling = pthread_self();
+  OK(eventsource_set_log(EVENTSOURCE_LOG_INFO, free_at_open, fatal, NULL));
+  eventsource_config *config = config_for(base, "/once");
+  OK(eventsource_new(config, &fatal->source));
+  eventsource_config_free(config);
+  return fatal->source;
+}
+
 static void freed_while_polled(const char *base) {
   static struct fatal fatal;
-  fatal.polling = pthread_self();
-  OK(eventsource_set_log(EVENTSOURCE_LOG_INFO, free_at_open, &fatal, NULL));
-  eventsource_config *config = config_for(base, "/once");
-  OK(eventsource_new(config, &fatal.source));
-  eventsource_config_free(config);
-  eventsource *source = fatal.source;
+  eventsource *source = source_freed_at_open(&fatal, base);
   const eventsource_event *event;
   OK(eventsource_start_polled(source, wake, &fatal, over));
   for (int wakes = 1; fatal.source != NULL; ++wakes) {
@@ -73,6 +77,19 @@ static void freed_while_polled(const char *base) {
     CHECK(fatal.source == NULL || status == EVENTSOURCE_STATUS_AGAIN);
   }
   wait_for(&fatal.over, 1);
+  OK(eventsource_set_log(EVENTSOURCE_LOG_OFF, NULL, NULL, NULL));
+}
+
+// The same inside of eventsource_next: no event of a source that is gone is handed out.
+static void freed_while_pulled(const char *base) {
+  static struct fatal fatal;
+  eventsource *source = source_freed_at_open(&fatal, base);
+  while (fatal.source != NULL) {
+    const eventsource_event *event = NULL;
+    int status = eventsource_next(source, &event);
+    if (fatal.source != NULL) OK(status);
+    else CHECK(status == EVENTSOURCE_STATUS_CLOSED && event == NULL);
+  }
   OK(eventsource_set_log(EVENTSOURCE_LOG_OFF, NULL, NULL, NULL));
 }
 
@@ -146,5 +163,6 @@ int main(int argc, char **argv) {
   }
 
   freed_while_polled(argv[1]);
+  freed_while_pulled(argv[1]);
   return 0;
 }

@@ -23,6 +23,12 @@ static void wake(void *user_data) {
   (void)user_data;
   CHECK(!"called");
 }
+static bool watch(void *user_data, ptrdiff_t descriptor) {
+  (void)user_data;
+  (void)descriptor;
+  CHECK(!"called");
+  return true;
+}
 static void log_line(void *user_data, int level, const char *target, const char *message) {
   (void)user_data;
   (void)level;
@@ -165,12 +171,15 @@ static void sources(void) {
   before = counted(&destroyed);
   CHECK(eventsource_on(NULL, EVENTSOURCE_KIND_ANY, NULL, callback, &destroyed, destroy) == NULL_ARGUMENT);
   CHECK(eventsource_start_polled(NULL, wake, &destroyed, destroy) == NULL_ARGUMENT);
-  CHECK(counted(&destroyed) == before + 2);
+  CHECK(eventsource_start_watched(NULL, wake, watch, &destroyed, destroy) == NULL_ARGUMENT);
+  CHECK(counted(&destroyed) == before + 3);
   CHECK(eventsource_on(NULL, EVENTSOURCE_KIND_ANY, NULL, callback, NULL, NULL) == NULL_ARGUMENT);
   OK(eventsource_new(config, &source));
   before = counted(&destroyed);
   CHECK(eventsource_on(source, EVENTSOURCE_KIND_ANY, NULL, NULL, &destroyed, destroy) == NULL_ARGUMENT);
   CHECK(eventsource_start_polled(source, NULL, &destroyed, destroy) == NULL_ARGUMENT);
+  CHECK(eventsource_start_watched(source, NULL, watch, &destroyed, destroy) == NULL_ARGUMENT);
+  CHECK(eventsource_start_watched(source, wake, NULL, &destroyed, destroy) == NULL_ARGUMENT);
   CHECK(eventsource_on(source, EVENTSOURCE_KIND_MESSAGE, BAD_UTF8, callback, &destroyed, destroy) ==
         EVENTSOURCE_STATUS_INVALID_UTF8);
   CHECK(eventsource_on(source, EVENTSOURCE_KIND_ANY, "x", callback, &destroyed, destroy) ==
@@ -179,7 +188,7 @@ static void sources(void) {
         EVENTSOURCE_STATUS_INVALID_ARGUMENT);
   CHECK(eventsource_on(source, (eventsource_kind)7, NULL, callback, &destroyed, destroy) ==
         EVENTSOURCE_STATUS_INVALID_ARGUMENT);
-  CHECK(counted(&destroyed) == before + 6);
+  CHECK(counted(&destroyed) == before + 8);
 
   CHECK(eventsource_start(NULL) == NULL_ARGUMENT);
   CHECK(eventsource_run(NULL) == NULL_ARGUMENT);
@@ -233,6 +242,7 @@ static void sources(void) {
     OK(eventsource_on(source, EVENTSOURCE_KIND_ANY, NULL, callback, &destroyed, destroy));
     OK(eventsource_on(source, EVENTSOURCE_KIND_MESSAGE, "x", callback, &destroyed, destroy));
     CHECK(eventsource_start_polled(source, wake, NULL, NULL) == EVENTSOURCE_STATUS_BUSY);
+    CHECK(eventsource_start_watched(source, wake, watch, NULL, NULL) == EVENTSOURCE_STATUS_BUSY);
     CHECK(eventsource_next(source, &event) == EVENTSOURCE_STATUS_BUSY);
     CHECK(event == NULL);
     CHECK(counted(&destroyed) == before);

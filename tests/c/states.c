@@ -1,7 +1,7 @@
 // The table at the top of the header: every call in every state, and the windows of retry and fail.
 #include "check.h"
 
-enum driver { START, NEXT, POLLED, DRIVERS };
+enum driver { START, NEXT, POLLED, WATCHED, DRIVERS };
 
 static const eventsource_status CLOSED = EVENTSOURCE_STATUS_CLOSED, BUSY = EVENTSOURCE_STATUS_BUSY;
 
@@ -36,6 +36,20 @@ static eventsource_status start_polled(eventsource *source) {
   return status;
 }
 
+// Whether or not it is watched makes no difference to any call.
+static bool watch(void *user_data, ptrdiff_t descriptor) {
+  (void)user_data;
+  (void)descriptor;
+  return false;
+}
+static eventsource_status start_watched(eventsource *source) {
+  int *ended = &destroyed[registrations++];
+  CHECK(registrations < 1024);
+  eventsource_status status = eventsource_start_watched(source, wake, watch, ended, destroy);
+  if (status != EVENTSOURCE_STATUS_OK) CHECK(counted(ended) == 1);
+  return status;
+}
+
 static bool no_event(void *user_data, const eventsource_event *event) {
   (void)user_data;
   (void)event;
@@ -63,6 +77,7 @@ static void driven_otherwise(eventsource *source, enum driver driver) {
   CHECK(eventsource_start(source) == BUSY);
   CHECK(eventsource_run(source) == BUSY);
   CHECK(start_polled(source) == BUSY);
+  CHECK(start_watched(source) == BUSY);
   if (driver != NEXT) {
     CHECK(eventsource_next(source, &event) == BUSY);
     CHECK(event == NULL);
@@ -96,6 +111,7 @@ static eventsource *driven(enum driver driver, const char *base, const char *pat
     return source;
   }
   if (driver == POLLED) OK(start_polled(source));
+  if (driver == WATCHED) OK(start_watched(source));
   for (int agains = 1; event == NULL || eventsource_event_kind(event) != until;) {
     eventsource_status status = driver == NEXT ? eventsource_next(source, &event) : eventsource_poll(source, &event);
     if (status == EVENTSOURCE_STATUS_AGAIN) wait_for(&wakes, agains++);
@@ -127,6 +143,7 @@ static void closes(eventsource *source, enum driver driver) {
     CHECK(eventsource_start(source) == CLOSED);
     CHECK(eventsource_run(source) == CLOSED);
     CHECK(start_polled(source) == CLOSED);
+    CHECK(start_watched(source) == CLOSED);
   }
 }
 
@@ -163,6 +180,7 @@ static void before_the_start(const char *base) {
   OK(on(source));
   OK(on(source));
   CHECK(start_polled(source) == BUSY);
+  CHECK(start_watched(source) == BUSY);
   CHECK(eventsource_next(source, &event) == BUSY);
   CHECK(event == NULL);
   CHECK(eventsource_poll_each(source, no_event, NULL) == EVENTSOURCE_STATUS_AGAIN);
@@ -177,8 +195,8 @@ static void before_the_start(const char *base) {
     reset();
     source = source_for(base, "/stall");
     OK(eventsource_pause(source));
-    if (driver == POLLED) {
-      OK(start_polled(source));
+    if (driver != NEXT) {
+      OK(driver == POLLED ? start_polled(source) : start_watched(source));
       CHECK(eventsource_poll_each(source, no_event, NULL) == EVENTSOURCE_STATUS_AGAIN);
       CHECK(eventsource_get_state(source) == EVENTSOURCE_STATE_PAUSED);
       int before = counted(&wakes);
@@ -247,7 +265,7 @@ static void while_running(const char *base) {
       driven_otherwise(source, driver);
       char url[512];
       snprintf(url, sizeof url, "%s/stall", base);
-      if (driver == POLLED) { // one more poll shuts the window of the last event
+      if (driver >= POLLED) { // one more poll shuts the window of the last event
         CHECK(eventsource_poll(source, &event) == EVENTSOURCE_STATUS_AGAIN);
         nothing_to_answer(source);
       }
@@ -263,7 +281,7 @@ static void while_running(const char *base) {
       nothing_to_answer(source);
       overrides(source, EVENTSOURCE_STATUS_OK, url);
       driven_otherwise(source, driver);
-      if (driver == POLLED) CHECK(eventsource_poll(source, &event) == EVENTSOURCE_STATUS_AGAIN);
+      if (driver >= POLLED) CHECK(eventsource_poll(source, &event) == EVENTSOURCE_STATUS_AGAIN);
 
       OK(eventsource_resume(source));
       int opens = phases[phase].until == EVENTSOURCE_KIND_MESSAGE ? 2 : 1;
@@ -273,7 +291,7 @@ static void while_running(const char *base) {
         do {
           eventsource_status status =
               driver == NEXT ? eventsource_next(source, &event) : eventsource_poll(source, &event);
-          CHECK(status == EVENTSOURCE_STATUS_OK || (driver == POLLED && status == EVENTSOURCE_STATUS_AGAIN));
+          CHECK(status == EVENTSOURCE_STATUS_OK || (driver >= POLLED && status == EVENTSOURCE_STATUS_AGAIN));
         } while (event == NULL || eventsource_event_kind(event) != EVENTSOURCE_KIND_OPEN);
       }
       CHECK(eventsource_get_state(source) == EVENTSOURCE_STATE_OPEN);
@@ -286,6 +304,7 @@ static void while_running(const char *base) {
       CHECK(eventsource_start(source) == CLOSED);
       CHECK(eventsource_run(source) == CLOSED);
       CHECK(start_polled(source) == CLOSED);
+    CHECK(start_watched(source) == CLOSED);
       closes(source, driver);
       closed(source);
       eventsource_free(source);

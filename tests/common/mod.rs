@@ -1,20 +1,26 @@
-//! One scenario through all four drivers, on a clock that takes no time; what a source yields is checked as it comes.
+//! One scenario through all drivers, on a clock that takes no time; what a source yields is checked as it comes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 #![allow(dead_code, unused_imports)] // each test file uses its part of this
 
 mod grammar;
 
+use std::cell::Cell;
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use eventsource::{CallError, Clock, Config, ErrorKind, Event, EventSource, Handle, Kind, State};
+use eventsource::{CallError, Clock, Config, Descriptor, ErrorKind, Event, EventSource, Handle, Kind, State};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
 pub use eventsource_test_server::{DEADLINE, Script, Server};
 
-/// The four ways to use a source.
+/// The ways to use a source: the four drivers, of which the event loop has two manners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Driver {
     /// Callbacks on the library's thread.
@@ -25,9 +31,11 @@ pub enum Driver {
     Next,
     /// Event loop.
     Polled,
+    /// Event loop that waits for descriptors, too.
+    Watched,
 }
 
-pub const DRIVERS: [Driver; 4] = [Driver::Start, Driver::Run, Driver::Next, Driver::Polled];
+pub const DRIVERS: [Driver; 5] = [Driver::Start, Driver::Run, Driver::Next, Driver::Polled, Driver::Watched];
 
 /// Runs the scenario once for each driver. The captured output of a test that fails says which one it was.
 pub fn for_each_driver(scenario: impl Fn(Driver)) {
@@ -385,22 +393,129 @@ fn prepare(
             let (wake, woken) = mpsc::channel();
             source.start_polled(move || wake.send(()).unwrap()).unwrap();
             Box::new(move || {
-                'polling: while woken.recv().is_ok() {
-                    loop {
-                        match source.poll() {
-                            Ok(Some(event)) => deliver(&event),
-                            Ok(None) => break,
-                            Err(error) => {
-                                assert_eq!(error, CallError::Closed);
-                                break 'polling;
-                            }
-                        }
-                    }
-                }
+                while woken.recv().is_ok() && poll_all(&mut source, &mut deliver) {}
                 source.free();
                 assert_eq!(woken.try_iter().count(), 0, "wake was called without an AGAIN before");
             })
         }
+        Driver::Watched => {
+            let events = Loop::start(&source);
+            Box::new(move || {
+                events.wait();
+                while poll_all(&mut source, &mut deliver) {
+                    events.wait();
+                }
+                source.free();
+                events.end();
+            })
+        }
+    }
+}
+
+/// Delivers what there is. False: all is over.
+fn poll_all(source: &mut EventSource, deliver: &mut impl FnMut(&Event<'_>)) -> bool {
+    loop {
+        match source.poll() {
+            Ok(Some(event)) => deliver(&event),
+            Ok(None) => return true,
+            Err(error) => {
+                assert_eq!(error, CallError::Closed);
+                return false;
+            }
+        }
+    }
+}
+
+/// A small event loop: what `wake` tells it, and a descriptor to wait for.
+pub struct Loop {
+    bell: UnixStream,
+    rings: Cell<usize>,
+    watched: Arc<Mutex<Option<OwnedFd>>>,
+}
+
+/// The library catches what panics in there.
+fn abort(why: &str) -> ! {
+    eprintln!("{why}");
+    std::process::abort()
+}
+
+/// What a descriptor of this process stands for.
+#[cfg(target_os = "linux")]
+fn identity(descriptor: i32) -> String {
+    std::fs::read_link(format!("/proc/self/fd/{descriptor}")).map_or(String::new(), |link| link.display().to_string())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn identity(_: i32) -> String {
+    String::new()
+}
+
+impl Loop {
+    /// Starts the source.
+    pub fn start(source: &EventSource) -> Loop {
+        let (bell, ringer) = UnixStream::pair().unwrap();
+        bell.set_read_timeout(Some(DEADLINE)).unwrap();
+        let watched = Arc::new(Mutex::new(None));
+        let (shared, mut current) = (watched.clone(), None);
+        let wake = move || (&ringer).write_all(b"!").unwrap();
+        let watch = move |descriptor: Option<Descriptor<'_>>| {
+            let mut watched = shared.lock().unwrap();
+            if watched.is_some() == descriptor.is_some() {
+                abort("watched twice, or let go of twice");
+            }
+            let raw = descriptor.map(|descriptor| descriptor.as_raw_fd());
+            let before = std::mem::replace(&mut current, raw.map(|raw| (raw, identity(raw))));
+            if before.is_some_and(|(raw, socket)| identity(raw) != socket) {
+                abort("closed, and only then let go of");
+            }
+            *watched = descriptor.map(|descriptor| descriptor.try_clone_to_owned().unwrap());
+            true
+        };
+        source.start_watched(wake, watch).unwrap();
+        Loop { bell, rings: Cell::new(0), watched }
+    }
+
+    /// Waits until there is reason to poll. `wake` is called once since the source last had nothing, or not at all.
+    pub fn wait(&self) {
+        let rung = self.ready_within(DEADLINE).expect("no reason to poll for long");
+        if rung {
+            // Two where one has not been waited for: that of the start, or one that told of silence when the descriptor had
+            // something else to tell.
+            let rung = (&self.bell).read(&mut [0; 8]).unwrap();
+            assert!(rung <= 2, "wake was called again and again");
+            self.rings.set(self.rings.get() + rung);
+        }
+    }
+
+    /// Whether there is reason to poll now.
+    pub fn is_ready(&self) -> bool {
+        self.ready_within(Duration::ZERO).is_some()
+    }
+
+    fn ready_within(&self, span: Duration) -> Option<bool> {
+        let watched = self.watched.lock().unwrap();
+        let mut set = vec![PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
+        set.extend(watched.as_ref().map(|descriptor| PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)));
+        let ready = poll(&mut set, PollTimeout::try_from(span).unwrap()).unwrap();
+        (ready > 0).then(|| set[0].any() == Some(true))
+    }
+
+    /// How often `wake` has been the reason.
+    pub fn rings(&self) -> usize {
+        self.rings.get()
+    }
+
+    /// Whether a descriptor is being waited for.
+    pub fn is_watching(&self) -> bool {
+        self.watched.lock().unwrap().is_some()
+    }
+
+    /// The source is gone: nothing may be left.
+    pub fn end(self) {
+        assert!(!self.is_watching(), "what was to be waited for was never taken back");
+        let mut left = Vec::new();
+        (&self.bell).read_to_end(&mut left).unwrap();
+        assert!(left.len() <= 2, "wake was called without an AGAIN before");
     }
 }
 

@@ -3,6 +3,8 @@
 //! Time is accelerated: an event stands for 100 ms of stream time and follows the last one as fast as the connection takes it.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod dice;
 mod proxy;
 
@@ -85,6 +87,7 @@ enum Driver {
     Start,
     Pull,
     Poll,
+    Watch,
 }
 
 /// Runs until so many faults have happened and so much stream time has passed; then until the source is closed.
@@ -212,6 +215,21 @@ fn drive(driver: Driver, mut source: EventSource, received: &Arc<AtomicUsize>) -
                 received.store(ledger.last as usize, Ordering::SeqCst);
             }
         }
+        Driver::Watch => {
+            let events = common::Loop::start(&source);
+            loop {
+                match source.poll() {
+                    Ok(Some(event)) => ledger.note(&event),
+                    Ok(None) => {
+                        received.store(ledger.last as usize, Ordering::SeqCst);
+                        events.wait();
+                    }
+                    Err(_) => break,
+                }
+            }
+            source.free();
+            events.end();
+        }
     }
     ledger
 }
@@ -264,19 +282,33 @@ fn polling_loses_nothing_and_repeats_nothing() {
 }
 
 #[test]
+fn watching_loses_nothing_and_repeats_nothing() {
+    soak("event loop that watches, steered", Driver::Watch, &Server::start(), patient, &PLAIN, true);
+}
+
+const SILENT: [Fault; 7] = [Fault::Silence, Fault::Cut, Fault::Cut, Fault::Cut, Fault::Cut, Fault::Cut, Fault::Cut];
+
+#[test]
 fn silence_is_noticed_by_the_idle_timeout() {
-    soak(
-        "silence",
-        Driver::Poll,
-        &Server::start(),
-        patient,
-        &[Fault::Silence, Fault::Cut, Fault::Cut, Fault::Cut, Fault::Cut, Fault::Cut, Fault::Cut],
-        false,
-    );
+    soak("silence", Driver::Poll, &Server::start(), patient, &SILENT, false);
+}
+
+#[test]
+fn silence_is_noticed_while_the_loop_watches() {
+    soak("silence, watched", Driver::Watch, &Server::start(), patient, &SILENT, false);
 }
 
 #[test]
 fn tls_turns_every_corruption_into_a_cut() {
+    through_tls("TLS", Driver::Start);
+}
+
+#[test]
+fn tls_that_is_watched_turns_every_corruption_into_a_cut() {
+    through_tls("TLS, watched", Driver::Watch);
+}
+
+fn through_tls(name: &str, driver: Driver) {
     let server = Server::start_tls(&Tls::default());
     let ca = server.ca_pem().to_owned();
     let config = |url: &str| {
@@ -285,8 +317,8 @@ fn tls_turns_every_corruption_into_a_cut() {
         config
     };
     soak(
-        "TLS",
-        Driver::Start,
+        name,
+        driver,
         &server,
         config,
         &[Fault::Corrupt, Fault::Cut, Fault::Reset, Fault::HalfClose, Fault::Corrupt],

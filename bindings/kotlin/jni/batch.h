@@ -56,12 +56,9 @@ struct batch {
   struct span type, id; /* of the last record */
 };
 
-/* The texts of one event: what it takes to write it down. */
-struct view {
-  eventsource_kind kind;
-  bool is_item; /* a message or a comment */
-  struct slice type, data, id, url, body;
-  size_t headers, header_bytes;
+/* What every event has. */
+struct texts {
+  struct slice type, id, data;
 };
 
 static inline struct batch batch_in(char *bytes, size_t room) {
@@ -76,37 +73,45 @@ static inline bool is_empty(const struct batch *batch) {
   return batch->index == 0;
 }
 
-static inline void look_at_details(struct view *view, const eventsource_event *event) {
+/* A message or a comment. */
+static inline bool is_item(eventsource_kind kind) {
+  return kind == EVENTSOURCE_KIND_MESSAGE || kind == EVENTSOURCE_KIND_COMMENT;
+}
+
+static inline struct slice url_of(const eventsource_event *event) {
+  struct slice url;
+  url.text = eventsource_event_url(event, &url.len);
+  return url;
+}
+
+static inline struct texts texts_of(const eventsource_event *event) {
+  struct texts texts;
+  texts.data.text = eventsource_event_data(event, &texts.data.len);
+  texts.type.text = eventsource_event_type(event, &texts.type.len);
+  texts.id.text = eventsource_event_id(event, &texts.id.len);
+  return texts;
+}
+
+/* At most: a type or an ID that is the one of the event before takes no room. */
+static inline size_t size_of_event(const eventsource_event *event) {
+  struct texts texts = texts_of(event);
+  /* 8: the next record begins at a multiple of that */
+  size_t size = sizeof(struct record) + texts.type.len + texts.data.len + texts.id.len + 8;
+  if (is_item(eventsource_event_kind(event))) return size;
+  size_t body = 0;
   const char *name, *value;
-  view->body.text = eventsource_event_body(event, &view->body.len);
-  while (eventsource_event_header_at(event, view->headers, &name, &value)) {
-    view->header_bytes += strlen(name) + strlen(value) + 2;
-    view->headers++;
-  }
+  eventsource_event_body(event, &body);
+  for (size_t i = 0; eventsource_event_header_at(event, i, &name, &value); i++) size += strlen(name) + strlen(value) + 2;
+  return size + sizeof(struct details) + url_of(event).len + body;
 }
 
-/* Asks a message for no more than it takes: this runs for each of millions. */
-static inline void look_at(struct view *view, const struct batch *batch, const eventsource_event *event) {
-  view->kind = eventsource_event_kind(event);
-  view->is_item = view->kind == EVENTSOURCE_KIND_MESSAGE || view->kind == EVENTSOURCE_KIND_COMMENT;
-  view->type.text = eventsource_event_type(event, &view->type.len);
-  view->data.text = eventsource_event_data(event, &view->data.len);
-  view->id.text = eventsource_event_id(event, &view->id.len);
-  view->url.text = view->body.text = "";
-  view->url.len = view->body.len = view->headers = view->header_bytes = 0;
-  if (!view->is_item || is_empty(batch)) view->url.text = eventsource_event_url(event, &view->url.len);
-  if (view->kind == EVENTSOURCE_KIND_OPEN || view->kind == EVENTSOURCE_KIND_ERROR) look_at_details(view, event);
+/* How much room a batch needs that has only this event. */
+static inline size_t size_alone(const eventsource_event *event) {
+  return sizeof(struct head) + url_of(event).len + 8 + size_of_event(event);
 }
 
-/* At most, because a text that repeats the last one takes no room. */
-static inline size_t size_of_view(const struct view *view) {
-  /* 16: records begin at multiples of 8, the first one too */
-  size_t size = sizeof(struct head) + sizeof(struct record) + view->type.len + view->data.len + view->id.len + view->url.len + 16;
-  return view->is_item ? size : size + sizeof(struct details) + view->body.len + view->header_bytes;
-}
-
-static inline bool fits(const struct batch *batch, size_t size) {
-  return size <= batch->room - batch->index - batch->data;
+static inline size_t room_left(const struct batch *batch) {
+  return batch->room - batch->index - batch->data;
 }
 
 static inline struct span put(struct batch *batch, struct slice slice) {
@@ -139,31 +144,35 @@ static inline struct span put_data(struct batch *batch, struct slice slice) {
   return (struct span){(uint32_t)batch->data, (uint32_t)slice.len};
 }
 
-static inline void write_details(struct batch *batch, size_t at, const eventsource_event *event, const struct view *view) {
+static inline void write_details(struct batch *batch, size_t at, const eventsource_event *event) {
   struct details details;
+  struct slice body;
+  const char *name, *value;
+  body.text = eventsource_event_body(event, &body.len);
   details.http_status = eventsource_event_http_status(event);
   details.retry_ms = eventsource_event_retry_ms(event);
-  details.headers = (uint32_t)view->headers;
-  details.url = put_once(batch, view->url, (struct span){batch->head.url_at, batch->head.url_len});
-  details.body = put(batch, view->body);
-  for (size_t i = 0; i < view->headers; i++) {
-    const char *name, *value;
-    if (!eventsource_event_header_at(event, i, &name, &value)) break;
+  details.url = put_once(batch, url_of(event), (struct span){batch->head.url_at, batch->head.url_len});
+  details.body = put(batch, body);
+  for (details.headers = 0; eventsource_event_header_at(event, details.headers, &name, &value); details.headers++) {
     put(batch, (struct slice){name, strlen(name) + 1});
     put(batch, (struct slice){value, strlen(value) + 1});
   }
   memcpy(batch->bytes + at, &details, sizeof details);
 }
 
-static inline void begin(struct batch *batch, struct slice url) {
-  batch->index = sizeof(struct head);
-  struct span span = put(batch, url);
-  batch->head.url_at = span.at;
-  batch->head.url_len = span.len;
-}
-
 static inline void pad(struct batch *batch) {
   while (batch->index % 8 != 0) batch->bytes[batch->index++] = 0;
+}
+
+/* With an event that is to follow. False: there is no room for both. */
+static inline bool begin(struct batch *batch, const eventsource_event *event) {
+  if (size_alone(event) > batch->room) return false;
+  batch->index = sizeof(struct head);
+  struct span url = put(batch, url_of(event));
+  batch->head.url_at = url.at;
+  batch->head.url_len = url.len;
+  pad(batch);
+  return true;
 }
 
 /* Member by member: a record put together elsewhere and copied as a whole would have to wait for its parts. */
@@ -171,31 +180,52 @@ static inline void set_span(char *at, struct span span) {
   memcpy(at, &span, sizeof span);
 }
 
-static inline void write_down(struct batch *batch, const eventsource_event *event, const struct view *view) {
-  if (is_empty(batch)) {
-    begin(batch, view->url);
-    pad(batch);
-  }
-  size_t start = batch->index;
-  char *record = batch->bytes + start;
-  uint8_t kinds[4] = {(uint8_t)view->kind, 0, 0, 0}; /* kind, error, state, unused */
-  batch->index += view->is_item ? sizeof(struct record) : sizeof(struct record) + sizeof(struct details);
-  batch->type = put_once(batch, view->type, batch->type);
-  batch->id = put_once(batch, view->id, batch->id);
+static inline char *begin_record(struct batch *batch, const struct texts *texts, size_t size) {
+  char *record = batch->bytes + batch->index;
+  batch->index += size;
+  batch->type = put_once(batch, texts->type, batch->type);
+  batch->id = put_once(batch, texts->id, batch->id);
   set_span(record + offsetof(struct record, type), batch->type);
   set_span(record + offsetof(struct record, id), batch->id);
-  if (view->is_item) {
-    set_span(record + offsetof(struct record, data), put_data(batch, view->data));
-  } else {
-    kinds[1] = (uint8_t)eventsource_event_error(event);
-    kinds[2] = (uint8_t)eventsource_event_state(event);
-    set_span(record + offsetof(struct record, data), put(batch, view->data));
-    write_details(batch, start + sizeof(struct record), event, view);
-  }
+  return record;
+}
+
+static inline void end_record(struct batch *batch, char *record, eventsource_kind kind, uint8_t error, uint8_t state) {
+  uint8_t kinds[4] = {(uint8_t)kind, error, state, 0};
   pad(batch);
-  uint32_t size = (uint32_t)(batch->index - start);
+  uint32_t size = (uint32_t)(batch->bytes + batch->index - record);
   memcpy(record + offsetof(struct record, size), &size, sizeof size);
   memcpy(record + offsetof(struct record, kind), kinds, sizeof kinds);
-  batch->head.last_kind = (uint32_t)view->kind;
+  batch->head.last_kind = (uint32_t)kind;
+}
+
+/* A message or a comment, into a batch that has begun. This runs for each of millions, so it asks for no more than it takes.
+ * False: there is no room for it. */
+static inline bool add_item(struct batch *batch, const eventsource_event *event, eventsource_kind kind) {
+  struct texts texts = texts_of(event);
+  size_t left = room_left(batch), most = sizeof(struct record) + 8; /* as size_of_event, of which the sum cannot overflow */
+  if (left < most || texts.data.len > left - most || texts.type.len > left - most - texts.data.len ||
+      texts.id.len > left - most - texts.data.len - texts.type.len)
+    return false;
+  char *record = begin_record(batch, &texts, sizeof(struct record));
+  set_span(record + offsetof(struct record, data), put_data(batch, texts.data));
+  end_record(batch, record, kind, 0, 0);
+  return true;
+}
+
+/* Any other event, likewise. */
+static inline bool add_other(struct batch *batch, const eventsource_event *event, eventsource_kind kind) {
+  if (size_of_event(event) > room_left(batch)) return false;
+  struct texts texts = texts_of(event);
+  char *record = begin_record(batch, &texts, sizeof(struct record) + sizeof(struct details));
+  set_span(record + offsetof(struct record, data), put(batch, texts.data));
+  write_details(batch, (size_t)(record - batch->bytes) + sizeof(struct record), event);
+  end_record(batch, record, kind, (uint8_t)eventsource_event_error(event), (uint8_t)eventsource_event_state(event));
+  return true;
+}
+
+static inline bool add_event(struct batch *batch, const eventsource_event *event, eventsource_kind kind) {
+  if (is_empty(batch) && !begin(batch, event)) return false;
+  return is_item(kind) ? add_item(batch, event, kind) : add_other(batch, event, kind);
 }
 #endif

@@ -72,6 +72,11 @@ static struct text borrow(JNIEnv *env, jbyteArray array) {
   return text;
 }
 
+/* No memory: NULL would be taken for no text, which means something else. */
+static bool is_lost(struct text text) {
+  return text.array != NULL && text.bytes == NULL;
+}
+
 static void give_back(JNIEnv *env, struct text text) {
   if (text.bytes != NULL) (*env)->ReleaseByteArrayElements(env, text.array, text.bytes, JNI_ABORT);
 }
@@ -116,7 +121,8 @@ NATIVE(jlong, configNew)(JNIEnv *env, jclass type, jbyteArray url) {
   UNUSED(type);
   struct text text = borrow(env, url);
   eventsource_config *config = NULL;
-  eventsource_status status = eventsource_config_new((const char *)text.bytes, &config);
+  eventsource_status status = EVENTSOURCE_STATUS_OUT_OF_RESOURCES;
+  if (!is_lost(text)) status = eventsource_config_new((const char *)text.bytes, &config);
   give_back(env, text);
   return status == EVENTSOURCE_STATUS_OK ? (jlong)(uintptr_t)config : (jlong)status;
 }
@@ -187,8 +193,9 @@ static eventsource_status set_option(eventsource_config *config, jint option, st
 NATIVE(jint, configSet)(JNIEnv *env, jclass type, jlong config, jint option, jbyteArray first, jbyteArray second,
                         jlong number, jlong more) {
   UNUSED(type);
-  struct text one = borrow(env, first), two = borrow(env, second);
-  eventsource_status status = set_option((eventsource_config *)(uintptr_t)config, option, one, two, number, more);
+  eventsource_status status = EVENTSOURCE_STATUS_OUT_OF_RESOURCES;
+  struct text one = borrow(env, first), two = borrow(env, is_lost(one) ? NULL : second);
+  if (!is_lost(one) && !is_lost(two)) status = set_option((eventsource_config *)(uintptr_t)config, option, one, two, number, more);
   give_back(env, two);
   give_back(env, one);
   return status;
@@ -256,10 +263,11 @@ NATIVE(jint, call)(JNIEnv *env, jclass type, jlong number, jint call, jlong dela
 NATIVE(jint, callText)(JNIEnv *env, jclass type, jlong number, jint call, jbyteArray first, jbyteArray second) {
   UNUSED(type);
   const eventsource *source = handle_of(number)->source;
-  struct text one = borrow(env, first), two = borrow(env, second);
+  struct text one = borrow(env, first), two = borrow(env, is_lost(one) ? NULL : second);
   const char *text = (const char *)one.bytes, *value = (const char *)two.bytes;
-  eventsource_status status = EVENTSOURCE_STATUS_UNSUPPORTED;
-  switch (call) {
+  bool are_there = !is_lost(one) && !is_lost(two);
+  eventsource_status status = are_there ? EVENTSOURCE_STATUS_UNSUPPORTED : EVENTSOURCE_STATUS_OUT_OF_RESOURCES;
+  if (are_there) switch (call) {
   case 0: status = eventsource_fail(source, text); break;
   case 1: status = eventsource_set_url(source, text); break;
   case 2: status = eventsource_set_header(source, text, value); break;
@@ -290,37 +298,17 @@ static jbyteArray hand_over(JNIEnv *env, struct batch *batch, jbyteArray again) 
   return array;
 }
 
-/* An event that is larger than any buffer gets an array of its own. */
-static jbyteArray large(JNIEnv *env, const eventsource_event *event) {
-  struct view view;
-  struct batch batch = batch_in(NULL, 0);
-  look_at(&view, &batch, event);
-  size_t size = size_of_view(&view);
-  batch = batch_in(size <= INT_MAX ? malloc(size) : NULL, size);
-  if (batch.bytes == NULL) {
-    throw_out_of_memory(env, "an event does not fit into memory");
-    return NULL;
-  }
-  write_down(&batch, event, &view);
-  jbyteArray array = hand_over(env, &batch, NULL);
-  free(batch.bytes);
-  return array;
-}
-
-/* Should the library itself fail, the stream still ends as every stream does. */
+/* Should the library itself fail, the stream still ends as every stream does: with the status' words. */
 static jbyteArray last_words(JNIEnv *env, eventsource_status status) {
   char room[512];
   struct batch batch = batch_in(room, sizeof room);
-  struct view view;
-  memset(&view, 0, sizeof view);
-  view.kind = EVENTSOURCE_KIND_CLOSE;
-  view.type.text = view.id.text = view.url.text = view.body.text = "";
-  view.data.text = eventsource_status_text(status);
-  view.data.len = strlen(view.data.text);
-  if (view.data.len > 200) view.data.len = 200;
-  write_down(&batch, NULL, &view);
-  room[sizeof(struct head) + offsetof(struct record, error)] = EVENTSOURCE_ERROR_INTERNAL;
-  room[sizeof(struct head) + offsetof(struct record, state)] = EVENTSOURCE_STATE_CLOSED;
+  struct slice words = {eventsource_status_text(status), 0};
+  while (words.len < 200 && words.text[words.len] != '\0') words.len++;
+  begin(&batch, NULL);
+  char *record = room + batch.index;
+  add_other(&batch, NULL, EVENTSOURCE_KIND_CLOSE);
+  set_span(record + offsetof(struct record, data), put(&batch, words));
+  end_record(&batch, record, EVENTSOURCE_KIND_CLOSE, EVENTSOURCE_ERROR_INTERNAL, EVENTSOURCE_STATE_CLOSED);
   return hand_over(env, &batch, NULL);
 }
 
@@ -336,16 +324,28 @@ struct filling {
 static bool add(void *data, const eventsource_event *event) {
   struct filling *filling = data;
   struct batch *batch = &filling->batch;
-  struct view view;
-  look_at(&view, batch, event);
-  bool is_alone = view.kind == EVENTSOURCE_KIND_CONNECT && (!filling->waits || !is_empty(batch));
-  if (is_alone || !fits(batch, size_of_view(&view))) {
-    filling->is_large = !is_alone && is_empty(batch);
+  eventsource_kind kind = eventsource_event_kind(event);
+  bool has_to_wait = kind == EVENTSOURCE_KIND_CONNECT && (!filling->waits || !is_empty(batch));
+  if (has_to_wait || !add_event(batch, event, kind)) {
+    filling->is_large = !has_to_wait && is_empty(batch);
     filling->handle->pending = event;
     return false;
   }
-  write_down(batch, event, &view);
-  return view.kind != EVENTSOURCE_KIND_CONNECT && view.kind != EVENTSOURCE_KIND_ERROR && view.kind != EVENTSOURCE_KIND_CLOSE;
+  return kind != EVENTSOURCE_KIND_CONNECT && kind != EVENTSOURCE_KIND_ERROR && kind != EVENTSOURCE_KIND_CLOSE;
+}
+
+/* An event that is larger than any buffer gets an array of its own. */
+static jbyteArray large(JNIEnv *env, struct handle *handle, const eventsource_event *event) {
+  size_t size = size_alone(event);
+  struct filling filling = {handle, batch_in(size <= INT_MAX ? malloc(size) : NULL, size), true, false};
+  if (filling.batch.bytes == NULL) {
+    throw_out_of_memory(env, "an event does not fit into memory");
+    return NULL;
+  }
+  add(&filling, event);
+  jbyteArray array = hand_over(env, &filling.batch, NULL);
+  free(filling.batch.bytes);
+  return array;
 }
 
 /* Waits for an event and takes what else has arrived with it. Or does not wait: null where nothing but another wait would
@@ -366,7 +366,7 @@ NATIVE(jbyteArray, fill)(JNIEnv *env, jclass type, jlong number, jbyteArray agai
   if (filling.is_large) {
     event = handle->pending;
     handle->pending = NULL;
-    return large(env, event);
+    return large(env, handle, event);
   }
   return is_empty(&filling.batch) ? NULL : hand_over(env, &filling.batch, again);
 }

@@ -1,6 +1,7 @@
 'use strict';
 // The header functions of a source: asked before an attempt, which does not begin until all have answered.
 
+const { clearTimeout, setTimeout } = require('node:timers'); // those of a window cannot be unref'ed
 const { headerPairs } = require('./options.js');
 
 class HeaderFunctions {
@@ -11,6 +12,11 @@ class HeaderFunctions {
   constructor(functions, patience) {
     this.#functions = functions;
     this.#patience = patience;
+  }
+
+  /// The program has set this header itself: it stays, whatever a function leaves out.
+  forget(name) {
+    for (const { given } of this.#functions) given.delete(name.toLowerCase());
   }
 
   /// Whether an answer is being waited for.
@@ -26,24 +32,37 @@ class HeaderFunctions {
   }
 
   /// Hands every header to `set`, a failure to `fail`, and calls `go` after that. True: all has been done at once, and
-  /// `go` is not called.
+  /// `go` is not called. False, too, where the question was abandoned in the functions themselves.
   ask(about, set, fail, go) {
     if (this.#functions.length === 0) return true;
     const abort = new AbortController();
+    const question = (this.#question = { abort, timer: undefined });
     const answers = [];
+    let thrown = null, later = false;
     try {
       for (const { give } of this.#functions) answers.push(give({ ...about, signal: abort.signal }));
-      if (!answers.some((answer) => typeof answer?.then === 'function')) {
-        this.#take(answers, set);
-        return true;
-      }
+      later = answers.some((answer) => typeof answer?.then === 'function');
     } catch (error) {
-      abort.abort();
+      thrown = { error };
+    }
+    if (this.#question !== question || thrown !== null) {
       Promise.allSettled(answers); // what the others promised does not matter any more, a rejection neither
-      fail(error);
+      if (this.#question !== question) return false;
+      this.#question = null;
+      abort.abort();
+      fail(thrown.error);
       return true;
     }
-    const question = (this.#question = { abort, timer: undefined });
+    if (!later) {
+      this.#question = null;
+      try {
+        this.#take(answers, set);
+      } catch (error) {
+        abort.abort();
+        fail(error);
+      }
+      return true;
+    }
     const settled = (then) => (value) => {
       if (this.#question !== question) return; // abandoned
       this.#question = null;
@@ -66,20 +85,22 @@ class HeaderFunctions {
     return false;
   }
 
-  // A header that a function gave for the last attempt and not for this one is not sent.
+  // A header that a function gave for the last attempt and not for this one is not sent: unless another function gives it now.
   #take(answers, set) {
-    this.#functions.forEach(({ name: option, secret, given }, i) => {
-      const pairs = headerPairs(option, answers[i]);
-      const names = pairs.map(([name]) => name.toLowerCase());
+    const all = this.#functions.map(({ name: option }, i) => headerPairs(option, answers[i]));
+    this.#functions.forEach(({ secret, given }, i) => {
+      const names = all[i].map(([name]) => name.toLowerCase());
       for (const name of given) {
         if (names.includes(name)) continue;
         set(name, null, secret);
         given.delete(name);
       }
-      pairs.forEach(([name, value], k) => {
+    });
+    this.#functions.forEach(({ secret, given }, i) => {
+      for (const [name, value] of all[i]) {
         set(name, value, secret);
-        if (names[k] !== 'last-event-id') given.add(names[k]); // the place in the stream, which the server moves on
-      });
+        if (name.toLowerCase() !== 'last-event-id') given.add(name.toLowerCase()); // the place in the stream, which the server moves on
+      }
     });
   }
 }

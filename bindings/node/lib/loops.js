@@ -5,6 +5,8 @@ const DONE = { value: undefined, done: true };
 
 class Loops {
   #open = [];
+  #over = false;
+  #untold = null; // how it ended, where no loop was there to hear of it
 
   get waiting() {
     for (const { calls } of this.#open) if (calls.length === 0) return false;
@@ -15,8 +17,12 @@ class Loops {
     for (const { calls } of this.#open) calls.shift()?.resolve({ value, done: false });
   }
 
-  /// No more messages. The failure, if there is one, is thrown in each loop.
+  /// No more messages. The failure, if there is one, is thrown in each loop; where there is none, in the first to begin. The first
+  /// end counts.
   end(failure) {
+    if (this.#over) return;
+    this.#over = true;
+    if (this.#open.length === 0) this.#untold = failure;
     for (const loop of this.#open) {
       loop.over = true;
       if (failure !== null && loop.calls.length > 0) loop.calls.shift().reject(failure);
@@ -29,9 +35,11 @@ class Loops {
   /// An iterator that calls `wanted` when it waits, and `left` when its loop is left.
   begin(over, wanted, left) {
     const loop = { calls: [], failure: null, over }; // calls of next that wait
-    if (!over) this.#open.push(loop);
+    if (over) [loop.failure, this.#untold] = [this.#untold, null];
+    else this.#open.push(loop);
     const leave = () => {
       loop.over = true;
+      loop.failure = null;
       this.#open = this.#open.filter((other) => other !== loop);
       for (const { resolve } of loop.calls.splice(0)) resolve(DONE);
       left();
@@ -47,9 +55,9 @@ class Loops {
           wanted();
         });
       },
-      return(value) {
+      async return(value) {
         leave();
-        return Promise.resolve({ value, done: true });
+        return { value: await value, done: true };
       },
       throw(error) {
         leave();

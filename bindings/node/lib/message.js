@@ -65,6 +65,12 @@ class Lean {
     real.initEvent(...args);
     this[TYPE] = real.type;
   }
+  initMessageEvent(type, bubbles = false, cancelable = false, data = null, origin = '', lastEventId = '') {
+    if (arguments.length === 0) throw new TypeError('initMessageEvent: 1 argument required, but only 0 present');
+    if (this[DISPATCHING]) return;
+    this.initEvent(type, bubbles, cancelable);
+    [this.#data, this.#origin, this.#lastEventId] = [data, `${origin}`, `${lastEventId}`];
+  }
 }
 
 class Made extends Event {
@@ -84,6 +90,7 @@ class Made extends Event {
   get origin() { return this.#origin; }
 }
 
+if (!('initMessageEvent' in MessageEvent.prototype)) delete Lean.prototype.initMessageEvent; // not every Node has it
 const NO_PORTS = Object.freeze([]);
 for (const { prototype } of [Lean, Made]) {
   Object.setPrototypeOf(prototype, MessageEvent.prototype);
@@ -92,12 +99,13 @@ for (const { prototype } of [Lean, Made]) {
     ports: { get: () => NO_PORTS, configurable: true },
     [inspect]: {
       value(depth, options, print) {
+        if (Object.hasOwn(this, inspect)) return '[MessageEvent]'; // the prototype itself
         const { type, data, lastEventId, origin } = this;
         return depth < 0 ? '[MessageEvent]' : `MessageEvent ${print({ type, data, lastEventId, origin }, options)}`;
       },
     },
   });
-  const shown = (name) => Object.getOwnPropertyDescriptor(Event.prototype, name)?.enumerable === true;
+  const shown = (name) => [Event, MessageEvent].some((of) => Object.getOwnPropertyDescriptor(of.prototype, name)?.enumerable === true);
   for (const name of [...Object.getOwnPropertyNames(prototype).filter(shown), 'data', 'lastEventId', 'origin', 'source', 'ports'])
     Object.defineProperty(prototype, name, { enumerable: true });
   Object.defineProperty(prototype, 'constructor', { value: MessageEvent, enumerable: false });

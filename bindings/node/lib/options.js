@@ -70,8 +70,10 @@ const KNOWN = {
   idleTimeout: (name, value, out) => out.set(name, milliseconds(name, value)),
   keepAlive: (name, value, out) => out.set(name, milliseconds(name, value)),
   retry(name, value, out) {
-    const { first = 1000, max = 30000, retries } = record(name, value, ['first', 'max', 'retries']);
-    out.set(name, milliseconds('retry.first', first), milliseconds('retry.max', max));
+    const { first, max = 30000, retries } = record(name, value, ['first', 'max', 'retries']);
+    const longest = milliseconds('retry.max', max);
+    // To the library the first wait counts, where it is the longer one. Of the two it is the default that gives way.
+    out.set(name, milliseconds('retry.first', first === undefined ? Math.min(1000, longest) : first), longest);
     if (retries !== undefined && retries !== Infinity)
       out.set('retry.retries', number('retry.retries', retries, 0, 'must be a number, 0 or more, or Infinity'));
   },
@@ -96,6 +98,7 @@ const KNOWN = {
     if (onlyCa !== undefined) out.set('tls.onlyCa', joined('tls.onlyCa', [onlyCa].flat()));
     if ((cert === undefined) !== (key === undefined)) throw wrong(key === undefined ? 'tls.key' : 'tls.cert', 'is missing');
     if (cert !== undefined) out.set('tls.cert', Buffer.concat([joined('tls.cert', [cert].flat()), joined('tls.key', [key].flat())]));
+    if (Array.isArray(pins) && pins.length === 0) throw wrong('tls.pins', 'is empty, which no key could match');
     if (pins !== undefined) for (const pin of [pins].flat()) out.set('tls.pins', text('tls.pins', pin));
   },
 };

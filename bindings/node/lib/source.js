@@ -5,6 +5,10 @@
 // server down. A burst is what one poll gave; it ends after CONNECT, ERROR and CLOSE, and the next poll waits until
 // their handlers have returned, because that is when retry, fail and fresh headers are listened to.
 
+// Not those of the moment: tests replace what is global with clocks that stand still.
+const { performance } = require('node:perf_hooks');
+const { setImmediate } = require('node:timers');
+const clock = performance.now.bind(performance);
 const native = require('./native.js');
 const { read, milliseconds } = require('./options.js');
 const { HeaderFunctions } = require('./headers.js');
@@ -27,6 +31,7 @@ const [OK, AGAIN, NONE, ENDED, ERROR_CONNECT, ERROR_INTERNAL] = [0, 2, 0, 1, 3, 
 
 const TURN = 5; // milliseconds that one source may keep the loop from other work
 const UNHURRIED = 16; // events between two looks at the clock, where handlers are quick
+const ASKED = 'closed by the application';
 
 let spare = new Int32Array(INDEX_SIZE); // one index array serves all sources that do not stop in the middle of a burst
 
@@ -41,6 +46,8 @@ class EventSource extends EventTarget {
   #listeners = new Listeners();
   #only; // the only listener for messages of this type: see Listeners
   #onlyFor = null; // null: not looked up
+  #changed = false; // a listener has come or gone since the last event
+  #yielded = false; // to the microtasks: the next turn goes on
 
   #burst = null; // what has been polled and not been handed out
   #type = 'message'; // of the last message, in step with the addon
@@ -51,6 +58,7 @@ class EventSource extends EventTarget {
   #looked = 0; // at the clock, at what time
   #unwatched = 0; // events until the next look
   #deciding = false; // an ERROR has been dispatched, and the library not been polled since
+  #paused = false;
 
   #headerFunctions;
   #loops = null;
@@ -90,19 +98,26 @@ class EventSource extends EventTarget {
     // What was polled is dropped, but a CLOSE: there is only one.
     if (this.#burst !== null) {
       this.#burst.next = this.#burst.count;
-      if (this.#burst.kind !== KIND_CLOSE) this.#burst.kind = KIND_NONE;
+      if (this.#burst.kind === KIND_CLOSE) this.#burst.asked = true;
+      else this.#burst.kind = KIND_NONE;
     }
     this.#interrupt();
   }
 
   /// Disconnects and keeps the place in the stream.
-  pause() { this.#steer(native.pause); }
+  pause() {
+    this.#paused = this.#steer(native.pause) || this.#paused;
+  }
 
   /// Connects again after a pause, at once.
-  resume() { this.#steer(native.resume); }
+  resume() {
+    if (this.#paused) this.#paused = !this.#steer(native.resume);
+  }
 
   /// Drops the connection, or the wait for one, and connects anew at once: the network has changed.
-  reconnect() { this.#steer(native.reconnect); }
+  reconnect() {
+    if (!this.#paused) this.#steer(native.reconnect);
+  }
 
   /// In an error handler: try again after so many milliseconds, or after the library's own delay. False: too late.
   retry(delay) {
@@ -113,11 +128,17 @@ class EventSource extends EventTarget {
   }
 
   /// From the next attempt on. null or undefined removes the header.
-  setHeader(name, value, options) {
+  setHeader(name, value, options = null) {
+    if (arguments.length < 2) throw new TypeError(`EventSource: setHeader takes 2 arguments, but only ${arguments.length} present`);
+    if (typeof options !== 'object') throw new TypeError('EventSource: the options of setHeader must be an object');
     for (const key of Object.keys(options ?? {}))
       if (key !== 'secret') throw new TypeError(`EventSource: option '${key}' of setHeader is unknown`);
+    const secret = options?.secret ?? false;
+    if (typeof secret !== 'boolean') throw new TypeError("EventSource: option 'secret' of setHeader must be true or false");
     const content = value === null || value === undefined ? null : `${value}`;
-    if (this.#handle !== null) this.#setHeader(`${name}`, content, options?.secret === true);
+    if (this.#handle === null) return;
+    this.#setHeader(`${name}`, content, secret);
+    this.#headerFunctions.forget(`${name}`);
   }
 
   /// An open source keeps the process alive; unref ends that, and ref brings it back.
@@ -129,7 +150,7 @@ class EventSource extends EventTarget {
     this.#loops ??= new Loops();
     const wanted = () => {
       // What is left of a burst can be had at once. To poll is for the next turn: other work comes in between.
-      if (!this.#handing && this.#burst !== null && this.#messages(this.#burst)) native.kick(this.#handle);
+      if (!this.#handing && !this.#yielded && this.#burst !== null && this.#messages(this.#burst)) native.kick(this.#handle);
     };
     return this.#loops.begin(this.#closed, wanted, () => this.close());
   }
@@ -153,12 +174,11 @@ class EventSource extends EventTarget {
 
   #refuse(protocol) {
     const message = `cannot connect to a URL whose scheme is ${protocol}`;
-    const asked = this.#closed;
-    if (!asked) {
+    if (!this.#closed) {
       this.#readyState = CLOSED;
       this.#fire(new ErrorEvent(ERROR_CONNECT, message, 0, [], '', -1));
     }
-    setImmediate(() => this.#finish(asked || this.#closed ? NONE : ERROR_CONNECT, asked ? '' : message, 0));
+    setImmediate(() => (this.#closed ? this.#finish(NONE, ASKED, 0) : this.#finish(ERROR_CONNECT, message, 0)));
   }
 
   #hold(on) {
@@ -166,11 +186,14 @@ class EventSource extends EventTarget {
     return this;
   }
 
-  // pause, resume and reconnect. The rest of a burst is handed out all the same: it counts as delivered.
+  // pause, resume and reconnect, where they have something to do. The rest of a burst is handed out all the same: it counts as
+  // delivered, but its end says how things stood before. False: too late.
   #steer(call) {
-    if (this.#closed || this.#handle === null || call(this.#handle) !== OK) return;
+    if (this.#closed || this.#handle === null || call(this.#handle) !== OK) return false;
     this.#readyState = CONNECTING;
+    if (this.#burst !== null) this.#burst.outdated = true;
     this.#interrupt();
+    return true;
   }
 
   // The library has something new to say, and does not wake us if it is we who have stopped polling.
@@ -184,7 +207,8 @@ class EventSource extends EventTarget {
   #turn() {
     if (this.#headerFunctions.asking) return;
     this.#fresh = true;
-    this.#looked = performance.now();
+    this.#yielded = false;
+    this.#looked = clock();
     this.#deadline = this.#looked + TURN;
     this.#unwatched = 1;
     let polled = false;
@@ -221,6 +245,8 @@ class EventSource extends EventTarget {
       ownAt: 1,
       kind: status < 0 ? KIND_ERROR : index[KIND],
       status,
+      outdated: false, // pause, resume or reconnect has been called since
+      asked: false, // as close has, to which it ends with CLOSE anyway
     };
     return true;
   }
@@ -229,6 +255,7 @@ class EventSource extends EventTarget {
   #messages(burst) {
     const { index, text, own } = burst;
     this.#handing = true;
+    this.#changed = false;
     while (burst.next < burst.count) {
       if (this.#loops !== null && !this.#loops.waiting) break;
       if (--this.#unwatched <= 0 && this.#late()) {
@@ -255,9 +282,15 @@ class EventSource extends EventTarget {
         else deliver(event, this, this.#only);
         if (this.#loops !== null && !this.#closed) this.#loops.give(event);
       }
+      // Somebody who awaits one event after the other wants to listen again before the next: microtasks come first.
+      if (this.#changed) {
+        this.#yielded = true;
+        native.kick(this.#handle);
+        break;
+      }
     }
     this.#handing = false;
-    return burst.next >= burst.count;
+    return !this.#yielded && burst.next >= burst.count;
   }
 
   #look() {
@@ -270,17 +303,19 @@ class EventSource extends EventTarget {
     super[ADDED](size, type, listener, once, capture, passive, weak);
     this.#listeners.added(type, listener, once, capture, weak);
     this.#onlyFor = null;
+    this.#changed = true;
   }
 
   [REMOVED](size, type, listener, capture) {
     super[REMOVED](size, type, listener, capture);
     this.#listeners.removed(type, listener, capture);
     this.#onlyFor = null;
+    this.#changed = true;
   }
 
   // Looks at the clock: after each event where handlers are slow, every sixteenth otherwise.
   #late() {
-    const now = performance.now();
+    const now = clock();
     this.#unwatched = now - this.#looked < 0.25 ? UNHURRIED : 1;
     this.#looked = now;
     return now >= this.#deadline;
@@ -298,29 +333,36 @@ class EventSource extends EventTarget {
     const [state, error, http] = [index[STATE], index[ERROR], index[HTTP]];
     this.#burst = null;
     spare = index;
-    if (this.#closed && kind !== KIND_CLOSE) return true;
+    if (this.#closed && kind !== KIND_CLOSE) {
+      if (status >= 0) return true;
+      this.#finish(NONE, ASKED, 0); // it has failed, and nobody wants anything of it
+      return false;
+    }
     switch (kind) {
       case KIND_CONNECT:
         this.#readyState = CONNECTING;
         return this.#ask({ url, lastEventId: id });
       case KIND_OPEN:
-        this.#readyState = OPEN;
-        this.#origin = new URL(url).origin;
+        if (!burst.outdated) this.#readyState = OPEN;
+        this.#origin = originOf(url);
         this.#fire(new Event('open'));
-        break;
+        // Who has awaited it listens to what came along with it.
+        native.kick(this.#handle);
+        return false;
       case KIND_ERROR:
         if (status < 0) {
           this.#break(status);
           return false;
         }
-        this.#readyState = state > CLOSED ? CONNECTING : state;
+        if (!burst.outdated || state === CLOSED) this.#readyState = state > CLOSED ? CONNECTING : state;
         this.#deciding = true;
         this.#fire(new ErrorEvent(error, message, http, fields, body, retryIn));
         // Not polled before the handlers' microtasks have run: they may still answer.
         native.kick(this.#handle);
         return false;
       case KIND_CLOSE:
-        this.#finish(error, message, http);
+        if (burst.asked) this.#finish(NONE, ASKED, http);
+        else this.#finish(error, message, http);
         return false;
     }
     return true;
@@ -337,8 +379,13 @@ class EventSource extends EventTarget {
     this.#closed = true;
     this.#readyState = CLOSED;
     if (this.#handle !== null) native.end(this.#handle);
+    this.#endLoops(error, message, http);
     this.#fire(new CloseEvent(error, message, http));
+  }
+
+  #endLoops(error, message, http) {
     const failed = error !== NONE && error !== ENDED;
+    if (failed) this.#loops ??= new Loops(); // one may still begin
     this.#loops?.end(failed ? Object.assign(new Error(message), { code: CODES[error] ?? 'INTERNAL', status: http }) : null);
   }
 
@@ -347,6 +394,7 @@ class EventSource extends EventTarget {
     const message = `the library failed with status ${status}`;
     this.#closed = true;
     this.#readyState = CLOSED;
+    this.#endLoops(ERROR_INTERNAL, message, 0);
     this.#fire(new ErrorEvent(ERROR_INTERNAL, message, 0, [], '', -1));
     this.#finish(ERROR_INTERNAL, message, 0);
   }
@@ -360,10 +408,7 @@ class EventSource extends EventTarget {
 
   // True: the attempt may begin.
   #ask(about) {
-    const fail = (error) => {
-      const reason = String(error?.message ?? error).replaceAll('\0', '');
-      native.fail(this.#handle, `the header function: ${reason}`);
-    };
+    const fail = (error) => native.fail(this.#handle, `the header function: ${inWords(error)}`);
     return this.#headerFunctions.ask(about, this.#setHeader.bind(this), fail, () => native.kick(this.#handle));
   }
 
@@ -374,8 +419,7 @@ class EventSource extends EventTarget {
 
     // An attribute is one listener, in the place where it was first set; setting it again changes what that one calls.
     for (const type of ['open', 'message', 'error', 'close']) {
-      define(EventSource.prototype, `on${type}`, {
-        configurable: true,
+      const attribute = {
         get() { return this.#handlers.get(type)?.value ?? null; },
         set(value) {
           const handler = this.#handlers.get(type);
@@ -391,7 +435,9 @@ class EventSource extends EventTarget {
             this.addEventListener(type, fresh.listener);
           }
         },
-      });
+      };
+      for (const how of ['get', 'set']) Object.defineProperty(attribute[how], 'name', { value: `${how} on${type}` });
+      define(EventSource.prototype, `on${type}`, { configurable: true, ...attribute });
     }
     for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSED })) {
       define(EventSource, name, { value });
@@ -399,6 +445,24 @@ class EventSource extends EventTarget {
     }
     for (const name of ['url', 'withCredentials', 'readyState', 'close']) define(EventSource.prototype, name, {});
     Object.defineProperty(EventSource.prototype, Symbol.toStringTag, { value: 'EventSource', configurable: true });
+  }
+}
+
+// The library takes some hosts that URL does not. Its URLs have no userinfo and no default port.
+function originOf(url) {
+  try {
+    return new URL(url).origin;
+  } catch {
+    return /^[^:]*:\/\/[^/?#]*/.exec(url)[0];
+  }
+}
+
+// Anything can be thrown, even what cannot be made a string.
+function inWords(error) {
+  try {
+    return String(error?.message ?? error).replaceAll('\0', '');
+  } catch {
+    return 'it threw what has no words';
   }
 }
 

@@ -25,6 +25,7 @@ typedef struct {
   // Two asyncs, so that nothing needs a lock: `wake` says that poll has something, `over` is the library's last word.
   // libuv lets a handle be closed in its own callback while the send that caused it is still on its way out.
   uv_async_t wake, over;
+  uv_poll_t *watched;  // the connection, while the loop waits for it; frees itself when it is closed
   eventsource *source;  // NULL once released
   napi_env env;
   napi_ref turn;  // the JavaScript function that a wake calls; holds the EventSource while it is not closed
@@ -32,6 +33,7 @@ typedef struct {
   napi_async_cleanup_hook_handle hook;
   int closing;     // asyncs not closed yet
   int holders;     // of this struct: the JavaScript object and the loop
+  bool again;      // in this turn the library has said that there is nothing more
   bool done;       // `over` has come
   bool ended;      // JavaScript has seen CLOSE
   bool cleaning;   // the environment goes away
@@ -106,13 +108,13 @@ static void on_collected(napi_env env, void *data, void *hint) {
   drop(data);
 }
 
-static void on_wake(uv_async_t *async) {
-  handle *h = async->data;
+static void take_turn(handle *h) {
   if (h->source == NULL || h->cleaning) return;
   napi_env env = h->env;
   napi_handle_scope scope;
   napi_value turn, global, error;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  h->again = false;
   if (napi_get_reference_value(env, h->turn, &turn) == napi_ok && napi_get_global(env, &global) == napi_ok) {
     // Fails where JavaScript may not run any more (a worker being terminated): then nobody is left to tell.
     if (napi_make_callback(env, h->context, global, turn, 0, NULL, NULL) == napi_pending_exception &&
@@ -120,7 +122,41 @@ static void on_wake(uv_async_t *async) {
       napi_fatal_exception(env, error);
   }
   if (h->ended) let_go(h);
+  // Whoever has not polled to the end waits for something else, and readable it stays.
+  if (h->watched != NULL && !h->again) uv_poll_stop(h->watched);
   napi_close_handle_scope(env, scope);
+}
+
+static void on_wake(uv_async_t *async) { take_turn(async->data); }
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+  (void)status, (void)events;  // what is wrong with the connection the library finds out itself
+  if (poll->data != NULL) take_turn(poll->data);
+}
+
+static void on_poll_closed(uv_handle_t *closed) { free(closed); }
+
+// Called by the library on this thread, in poll and in release.
+static bool watch(void *data, ptrdiff_t descriptor) {
+  handle *h = data;
+  if (h->watched != NULL) {
+    h->watched->data = NULL;
+    uv_close((uv_handle_t *)h->watched, on_poll_closed);
+    h->watched = NULL;
+  }
+  if (descriptor == -1) return true;
+  uv_poll_t *poll = malloc(sizeof *poll);
+  if (poll == NULL) return false;
+  if (uv_poll_init_socket(h->wake.loop, poll, (uv_os_sock_t)descriptor) != 0) {
+    free(poll);
+    return false;
+  }
+  poll->data = h;
+  h->watched = poll;
+  uv_unref((uv_handle_t *)poll);  // `wake` is what keeps the process alive
+  if (uv_poll_start(poll, UV_READABLE, on_readable) == 0) return true;
+  watch(h, -1);
+  return false;
 }
 
 // ---- values
@@ -154,6 +190,7 @@ static char *take_text(napi_env env, napi_value value) {
   return NULL;
 }
 
+// NULL where open gave none: JavaScript runs on for a moment in a worker that is being terminated.
 static handle *take_handle(napi_env env, napi_callback_info info, size_t count, napi_value *args) {
   void *data = NULL;
   size_t given = count;
@@ -161,6 +198,9 @@ static handle *take_handle(napi_env env, napi_callback_info info, size_t count, 
   napi_get_value_external(env, args[0], &data);
   return data;
 }
+
+// NULL once it is released.
+static eventsource *source_of(const handle *h) { return h == NULL ? NULL : h->source; }
 
 // ---- options
 
@@ -238,15 +278,17 @@ static eventsource_status apply(napi_env env, eventsource_config *config, size_t
   return status;
 }
 
-// options is [[name, value, value?], ...]. False: an exception is pending.
+// options is [[name, value, value?], ...]. False: an exception is pending, or JavaScript may not run any more: a worker can be
+// terminated at any moment, and from then on calls of Node-API fail and leave their results as they were.
 static bool configure(napi_env env, eventsource_config *config, napi_value options) {
   uint32_t count = 0;
-  napi_get_array_length(env, options, &count);
+  if (napi_get_array_length(env, options, &count) != napi_ok) return false;
   for (uint32_t i = 0; i < count; i++) {
     napi_value option, part[3];
     char name[32] = "";
-    napi_get_element(env, options, i, &option);
-    for (uint32_t k = 0; k < COUNT(part); k++) napi_get_element(env, option, k, &part[k]);
+    if (napi_get_element(env, options, i, &option) != napi_ok) return false;
+    for (uint32_t k = 0; k < COUNT(part); k++)
+      if (napi_get_element(env, option, k, &part[k]) != napi_ok) return false;
     napi_get_value_string_utf8(env, part[0], name, sizeof name, NULL);
     size_t row = 0;
     while (row < COUNT(SETTERS) && strcmp(SETTERS[row].name, name) != 0) row++;
@@ -266,7 +308,7 @@ static bool configure(napi_env env, eventsource_config *config, napi_value optio
 // open(url, options, turn): the handle. Throws an error whose code is 'url', the name of an option, or 'start'.
 static napi_value open_source(napi_env env, napi_callback_info info) {
   size_t count = 3;
-  napi_value args[3], external, name;
+  napi_value args[3], external = NULL, name;
   napi_get_cb_info(env, info, &count, args, NULL, NULL);
 
   char *url = take_text(env, args[0]);
@@ -305,11 +347,11 @@ static napi_value open_source(napi_env env, napi_callback_info info) {
   napi_async_init(env, NULL, name, &h->context);
   napi_create_reference(env, args[2], 1, &h->turn);
   napi_add_async_cleanup_hook(env, on_cleanup, h, &h->hook);
-  napi_create_external(env, h, on_collected, NULL, &external);
-  status = eventsource_start_polled(source, wake, h, over);
-  if (status >= 0) return external;
+  if (napi_create_external(env, h, on_collected, NULL, &external) != napi_ok) h->holders = 1;  // there is no object
+  status = eventsource_start_watched(source, wake, watch, h, over);
+  if (status >= 0 && h->holders == 2) return external;
   let_go(h);
-  return throw_error(env, "start", eventsource_status_text(status));
+  return status >= 0 ? NULL : throw_error(env, "start", eventsource_status_text(status));
 }
 
 typedef struct {
@@ -444,6 +486,9 @@ static napi_value poll_burst(napi_env env, napi_callback_info info) {
   burst b = {.env = env, .h = h, .index = index, .record = first, .end = first + BURST_EVENTS * RECORD_SIZE, .text = text};
   index[HEAD_KIND] = EVENTSOURCE_KIND_ANY;
   index[HEAD_STATUS] = h->source == NULL ? EVENTSOURCE_STATUS_CLOSED : eventsource_poll_each(h->source, take_event, &b);
+  h->again = index[HEAD_STATUS] == EVENTSOURCE_STATUS_AGAIN;
+  if (h->again && h->watched != NULL && !uv_is_active((uv_handle_t *)h->watched))
+    uv_poll_start(h->watched, UV_READABLE, on_readable);
   index[HEAD_COUNT] = (int32_t)((b.record - first) / RECORD_SIZE);
   napi_create_string_latin1(env, text, b.used, &whole);
   if (b.list == NULL) return whole;
@@ -461,8 +506,8 @@ static napi_value give_status(napi_env env, eventsource_status status) {
 #define CALL(name)                                                                                         \
   static napi_value call_##name(napi_env env, napi_callback_info info) {                                   \
     napi_value args[1];                                                                                    \
-    handle *h = take_handle(env, info, 1, args);                                                           \
-    return give_status(env, h->source == NULL ? EVENTSOURCE_STATUS_CLOSED : eventsource_##name(h->source)); \
+    eventsource *source = source_of(take_handle(env, info, 1, args));                                      \
+    return give_status(env, source == NULL ? EVENTSOURCE_STATUS_CLOSED : eventsource_##name(source));        \
   }
 CALL(close)
 CALL(pause)
@@ -472,17 +517,17 @@ CALL(reconnect)
 static napi_value call_retry(napi_env env, napi_callback_info info) {
   napi_value args[2];
   int64_t delay = -1;
-  handle *h = take_handle(env, info, 2, args);
+  eventsource *source = source_of(take_handle(env, info, 2, args));
   napi_get_value_int64(env, args[1], &delay);
-  return give_status(env, h->source == NULL ? EVENTSOURCE_STATUS_CLOSED : eventsource_retry(h->source, delay));
+  return give_status(env, source == NULL ? EVENTSOURCE_STATUS_CLOSED : eventsource_retry(source, delay));
 }
 
 static napi_value call_fail(napi_env env, napi_callback_info info) {
   napi_value args[2];
-  handle *h = take_handle(env, info, 2, args);
+  eventsource *source = source_of(take_handle(env, info, 2, args));
   char *reason = take_text(env, args[1]);
-  eventsource_status status = h->source == NULL ? EVENTSOURCE_STATUS_CLOSED
-                                                : eventsource_fail(h->source, reason == NULL ? "no headers" : reason);
+  eventsource_status status = EVENTSOURCE_STATUS_CLOSED;
+  if (source != NULL) status = eventsource_fail(source, reason == NULL ? "no headers" : reason);
   free(reason);
   return give_status(env, status);
 }
@@ -492,14 +537,14 @@ static napi_value call_set_header(napi_env env, napi_callback_info info) {
   napi_value args[4];
   napi_valuetype type = napi_undefined;
   bool secret = false;
-  handle *h = take_handle(env, info, 4, args);
+  eventsource *source = source_of(take_handle(env, info, 4, args));
   napi_typeof(env, args[2], &type);
   napi_get_value_bool(env, args[3], &secret);
   char *name = take_text(env, args[1]), *value = take_text(env, args[2]);
   eventsource_status status = EVENTSOURCE_STATUS_INVALID_HEADER;
-  if (h->source == NULL) status = EVENTSOURCE_STATUS_CLOSED;
+  if (source == NULL) status = EVENTSOURCE_STATUS_CLOSED;
   else if (name != NULL && (value != NULL || type == napi_null))
-    status = (secret ? eventsource_set_secret_header : eventsource_set_header)(h->source, name, value);
+    status = (secret ? eventsource_set_secret_header : eventsource_set_header)(source, name, value);
   free(name);
   free(value);
   return give_status(env, status);
@@ -509,7 +554,7 @@ static napi_value call_set_header(napi_env env, napi_callback_info info) {
 static napi_value call_kick(napi_env env, napi_callback_info info) {
   napi_value args[1];
   handle *h = take_handle(env, info, 1, args);
-  if (h->source != NULL) uv_async_send(&h->wake);
+  if (source_of(h) != NULL) uv_async_send(&h->wake);
   return NULL;
 }
 
@@ -519,7 +564,7 @@ static napi_value call_hold(napi_env env, napi_callback_info info) {
   bool on = false;
   handle *h = take_handle(env, info, 2, args);
   napi_get_value_bool(env, args[1], &on);
-  if (h->source == NULL || h->ended) return NULL;
+  if (source_of(h) == NULL || h->ended) return NULL;
   if (on) uv_ref((uv_handle_t *)&h->wake);
   else uv_unref((uv_handle_t *)&h->wake);
   return NULL;
@@ -529,6 +574,7 @@ static napi_value call_hold(napi_env env, napi_callback_info info) {
 static napi_value call_end(napi_env env, napi_callback_info info) {
   napi_value args[1];
   handle *h = take_handle(env, info, 1, args);
+  if (h == NULL) return NULL;
   h->ended = true;
   uv_unref((uv_handle_t *)&h->wake);
   return NULL;

@@ -227,6 +227,91 @@ describe('header functions', () => {
     await finish(again);
   });
 
+  test('the same from inside of one that answers later, or never', async () => {
+    let signal;
+    const never = (act) => async ({ signal: given }) => {
+      signal = given;
+      act();
+      await new Promise(() => {});
+    };
+    const closing = new EventSource(`${server.url}/within-1`, { connectTimeout: 0, headers: never(() => closing.close()) });
+    const seen = record(closing, 'open', 'error', 'close');
+    await next(closing, 'close');
+    assert.deepEqual([seen, signal.aborted], [[['close']], true]);
+
+    for (const call of ['pause', 'reconnect']) {
+      let calls = 0;
+      const source = open(await server.on(`/within-${call}`, quiet), {
+        connectTimeout: 0,
+        headers: async (about) => (++calls === 1 ? never(() => source[call]())(about) : { 'X-A': `${calls}` }),
+      });
+      if (call === 'pause') {
+        while (calls === 0) await turn();
+        for (let i = 0; i < 20; i++) await turn();
+        assert.equal(calls, 1);
+        source.resume();
+      }
+      await next(source, 'open');
+      assert.equal(signal.aborted, true);
+      assert.deepEqual((await server.requestsOf(`/within-${call}`, 1)).map((request) => header(request, 'x-a')), ['2']);
+      await finish(source);
+    }
+  });
+
+  test('resume without a pause, and reconnect in one, change nothing', async () => {
+    let give;
+    const url = await server.on('/needless', quiet);
+    const source = open(url, { headers: () => new Promise((resolve) => (give = resolve)) });
+    while (give === undefined) await turn();
+    source.resume(); // and does not take the question back
+    for (let i = 0; i < 20; i++) await turn();
+    give({ 'X-A': 'asked' });
+    await next(source, 'open');
+    assert.equal(header((await server.requestsOf('/needless', 1))[0], 'x-a'), 'asked');
+    source.resume();
+    assert.equal(source.readyState, EventSource.OPEN);
+    source.pause();
+    source.pause();
+    source.reconnect();
+    for (let i = 0; i < 20; i++) await turn();
+    assert.equal(source.readyState, EventSource.CONNECTING);
+    assert.equal((await server.requestsOf('/needless', 1)).length, 1);
+    give = undefined;
+    source.resume();
+    while (give === undefined) await turn();
+    give({});
+    await next(source, 'open');
+    await finish(source);
+  });
+
+  test('whatever it throws is an error of the attempt', async () => {
+    const wild = [Object.create(null), { get message() { throw new Error('no'); } }, { toString: null }, Symbol('s'), undefined, null, 0, 'a\0b'];
+    for (const thrown of wild) {
+      for (const headers of [() => { throw thrown; }, () => Promise.reject(thrown)]) {
+        const source = new EventSource(`${server.url}/wild`, { headers, retry: { retries: 0 } });
+        assert.equal((await next(source, 'error')).code, 'APPLICATION');
+        await next(source, 'close');
+      }
+    }
+    const source = new EventSource(`${server.url}/wild`, { headers: () => ({ get then() { throw new Error('no then'); } }), retry: { retries: 0 } });
+    assert.match((await next(source, 'error')).message, /no then/);
+    await next(source, 'close');
+  });
+
+  test('a header that one function leaves out and the other gives is sent', async () => {
+    const where = '/taken-over';
+    const url = await server.on(where, ['sse', 'fin'], ['sse', 'fin'], quiet);
+    let attempt = 0;
+    const source = open(url, {
+      retry: { first: 1, max: 1 },
+      headers: () => (++attempt === 2 ? { 'X-A': 'plain' } : {}),
+      secretHeaders: () => (attempt === 2 ? {} : { 'x-a': 'secret' }),
+    });
+    const requests = await server.requestsOf(where, 3);
+    assert.deepEqual(requests.map((request) => header(request, 'x-a')), ['secret', 'plain', 'secret']);
+    await finish(source);
+  });
+
   test('an open question keeps the process alive, an unref source does not', async () => {
     const text = (extra) => `
       import { EventSource } from 'libeventsource';
@@ -252,11 +337,27 @@ describe('setHeader', () => {
     await finish(source);
   });
 
+  test('stays, though a function that has given it before leaves it out', async () => {
+    const url = await server.on('/set-over', ['sse', 'fin'], ['sse', 'fin'], ['sse', 'fin'], quiet);
+    const answers = [{ 'X-A': '0' }, {}, { 'X-A': '2' }, {}];
+    const source = open(url, { headers: () => answers.shift(), retry: { first: 1, max: 1 } });
+    source.addEventListener('error', () => source.setHeader('x-a', '1'), { once: true });
+    for (let i = 0; i < 4; i++) await next(source, 'open');
+    const requests = await server.requestsOf('/set-over', 4);
+    assert.deepEqual(requests.map((request) => header(request, 'x-a')), ['0', '1', '2', undefined]);
+    await finish(source);
+  });
+
   test('wrong ones are TypeErrors with the name', async () => {
     const source = open(await server.on('/set-wrong', quiet));
     for (const [name, value, options] of [['a b', 'x'], ['a', 'x\ny'], ['a', 'x\0'], ['a\0', 'x'], ['Host', 'x'], ['', 'x']])
       assert.throws(() => source.setHeader(name, value, options), (error) => error instanceof TypeError && error.message.includes(`'${name}'`));
     assert.throws(() => source.setHeader('a', 'x', { sercet: true }), /sercet/);
+    for (const secret of [1, 'yes', {}, 0, ''])
+      assert.throws(() => source.setHeader('a', 'x', { secret }), { name: 'TypeError', message: /'secret'/ });
+    source.setHeader('a', 'x', { secret: undefined });
+    for (const options of [true, 1, 'secret']) assert.throws(() => source.setHeader('a', 'x', options), TypeError);
+    for (const few of [[], ['a']]) assert.throws(() => source.setHeader(...few), TypeError);
     await finish(source);
     source.setHeader('a', 'x'); // nothing left to set it on
   });

@@ -85,6 +85,29 @@ test('close() ends the loop; 204 ends it; a final error is thrown', async () => 
   for await (const event of failing) assert.fail(event); // it is closed: nothing more, and no second throw
 });
 
+test('a final error is thrown by a loop that begins after it, once', async () => {
+  const source = open(await server.on('/late-loop', [{ head: { status: 404, length: 0 } }]));
+  await next(source, 'close');
+  await assert.rejects(async () => { for await (const event of source) assert.fail(event); }, { code: 'HTTP_STATUS', status: 404 });
+  for await (const event of source) assert.fail(event);
+
+  const closed = open(await server.on('/late-closed', ['sse', 'stall']));
+  await finish(closed);
+  for await (const event of closed) assert.fail(event);
+});
+
+test('an iterator that was left says nothing more; return awaits its value', async () => {
+  for (const leave of [(iterator) => iterator.return(), (iterator) => iterator.throw(new Error('mine')).catch(() => {})]) {
+    const source = open(await server.on('/left', [{ head: { status: 404, length: 0 } }]));
+    const iterator = source[Symbol.asyncIterator]();
+    await next(source, 'close');
+    await leave(iterator);
+    assert.deepEqual(await iterator.next(), { value: undefined, done: true });
+  }
+  const source = open(await server.on('/left-value', ['sse', 'stall']));
+  assert.deepEqual(await source[Symbol.asyncIterator]().return(Promise.resolve(7)), { value: 7, done: true });
+});
+
 test('a final error is thrown even if the loop was busy when it came', async () => {
   const source = open(await server.on('/busy-error', [{ sse: { framing: 'chunked' } }, { body: numbered(2) }, 'reset']), { reconnect: 'never' });
   const seen = [];
@@ -127,6 +150,20 @@ test('listeners see the same events, in the same order, and other events keep th
   assert.deepEqual(seen.slice(6).filter((what) => !what.startsWith('loop')), ['error', 'close']);
 });
 
+test('beside a loop that never waits, who awaits one event after the other misses none', async () => {
+  const source = open(await server.on('/beside', [{ sse: { framing: 'chunked' } }, { body: numbered(1000) }, 'end']), { reconnect: 'never' });
+  const seen = [];
+  const closed = next(source, 'close');
+  const beside = (async () => {
+    for (let event; (event = await Promise.race([next(source, 'message'), closed])).type !== 'close';) seen.push(event.data);
+  })();
+  const looped = [];
+  for await (const { data } of source) looped.push(data);
+  await beside;
+  assert.deepEqual(looped, upTo(1000));
+  assert.deepEqual(seen, upTo(1000));
+});
+
 test('nothing is read while the body of the loop is busy', async () => {
   const own = await startServer();
   const source = open(`${own.url}/flood?size=1000`);
@@ -146,6 +183,19 @@ test('nothing is read while the body of the loop is busy', async () => {
   assert.ok((await sent()) > start, `${start}`);
   await iterator.return();
   await own.stop();
+});
+
+test('while the body of the loop waits, what has come in the meantime keeps nobody busy', async () => {
+  const steps = [{ sse: {} }, { body: 'data: 0\n\n' }];
+  for (let i = 1; i < 4; i++) steps.push({ pause_ms: 50 }, { body: `data: ${i}\n\n` });
+  const source = open(await server.on('/waiting', [...steps, 'stall']));
+  for await (const { data } of source) {
+    if (data === '3') break;
+    const used = process.cpuUsage();
+    await sleep(700); // the next events are there, and the connection is readable
+    const { user, system } = process.cpuUsage(used);
+    assert.ok(user + system < 350_000, `${(user + system) / 1000} ms of CPU in 700 of waiting`);
+  }
 });
 
 test('a loop that waits for nothing but events leaves room for other work', async () => {

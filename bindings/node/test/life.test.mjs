@@ -148,6 +148,21 @@ describe('workers', () => {
     }
   });
 
+  test('terminated in the midst of a constructor', async () => {
+    const text = `
+      import { EventSource } from 'libeventsource';
+      import { parentPort, workerData } from 'node:worker_threads';
+      const headers = Object.fromEntries(Array.from({ length: 100 }, (_, i) => ['X-' + i, 'value']));
+      parentPort.postMessage('up');
+      for (;;) new EventSource(workerData, { headers, body: 'x'.repeat(1000) }).close();`;
+    for (let round = 0; round < 40; round++) {
+      const one = worker(text, server.url);
+      await new Promise((resolve) => one.once('message', resolve));
+      await sleep(round % 7);
+      await one.terminate();
+    }
+  });
+
   test('that end by process.exit, or of themselves', async () => {
     const url = await server.on('/worker-exit', ['sse', { body: 'data: 1\n\n'.repeat(100) }, 'stall']);
     for (const ending of ['process.exit(3)', 'source.close()', 'source.unref()']) {

@@ -226,6 +226,16 @@ describe('time', () => {
     assert.ok(waits[0] >= 5 && waits[0] <= 6 && waits[2] <= 48, String(waits));
   });
 
+  test('a longest wait below the default of the first counts', async () => {
+    const source = open(await server.on('/max', ['reset']), { retry: { max: 20, retries: 4 } });
+    const waits = [];
+    source.onerror = ({ retryIn }) => waits.push(retryIn);
+    await next(source, 'close');
+    assert.equal(waits.pop(), -1);
+    assert.ok(waits.length === 4 && waits.every((wait) => wait >= 20 && wait <= 24), String(waits));
+    assert.throws(() => new EventSource(server.url, { retry: { max: null } }), { name: 'TypeError', message: /'retry.max'/ });
+  });
+
   test('retries: Infinity is no limit', async () => {
     const source = open(await server.on('/infinite', ['reset']), { retry: { first: 1, max: 1, retries: Infinity } });
     for (let i = 0; i < 3; i++) assert.ok((await next(source, 'error')).retryIn >= 0);
@@ -280,6 +290,16 @@ describe('limits and coding', () => {
     await finish(source);
   });
 
+  test('the end of a burst that a pause has overtaken does not open the source again', async () => {
+    const body = `data: first\n\ndata: ${'x'.repeat(100)}\n\n`;
+    const source = open(await server.on('/overtaken', ['sse', { body }, 'stall']), { maxEventSize: 50 });
+    source.onmessage = () => source.pause();
+    await next(source, 'message');
+    for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+    assert.equal(source.readyState, EventSource.CONNECTING);
+    await finish(source);
+  });
+
   test('compression asks for gzip', async () => {
     const url = await server.on('/gzip', [{ sse: { gzip: true } }, { body: 'data: small\n\n' }, 'stall']);
     for (const [compression, asked] of [[true, 'gzip'], [false, 'identity']]) {
@@ -316,6 +336,7 @@ describe('TLS', () => {
     const other = new EventSource(url, { tls: { ca, pins: `${'A'.repeat(43)}=` }, retry: { retries: 0 } });
     assert.equal((await next(other, 'error')).code, 'TLS');
     await next(other, 'close');
+    assert.throws(() => new EventSource(url, { tls: { pins: [] } }), { name: 'TypeError', message: /'tls.pins'/ });
   });
 
   test('tls.cert and tls.key', async () => {
@@ -344,14 +365,14 @@ describe('TLS', () => {
 });
 
 describe('proxy', () => {
-  // A CONNECT proxy of a few lines.
-  async function startProxy() {
+  // A CONNECT proxy of a few lines, which connects to where it is asked to, or always to one place.
+  async function startProxy(always) {
     const asked = [];
     const proxy = net.createServer((socket) => {
       socket.on('error', () => {}).once('data', (head) => {
         asked.push(head.toString());
         const [, host, port] = /^CONNECT ([^:]+):(\d+)/.exec(head.toString());
-        const other = net.connect(port, host, () => {
+        const other = net.connect(always?.port ?? port, always?.hostname ?? host, () => {
           socket.write('HTTP/1.1 200 OK\r\n\r\n');
           socket.pipe(other).pipe(socket);
         }).on('error', () => socket.destroy());
@@ -372,6 +393,19 @@ describe('proxy', () => {
     }
     assert.equal(proxy.asked.length, 2);
     assert.match(proxy.asked[0], new RegExp(`proxy-authorization: basic ${btoa('me:pass')}`, 'i'));
+    proxy.stop();
+  });
+
+  test('the origin of a host that URL cannot parse, to which a redirect may lead', async () => {
+    const proxy = await startProxy(new URL(server.url));
+    const strange = 'http://1.2.3.4.5:8080';
+    assert.throws(() => new URL(strange));
+    await server.on('/strange', ['sse', { body: 'data: x\n\n' }, 'stall']);
+    const url = await server.on('/to-strange', [{ redirect: [302, `${strange}/strange?a/b`] }]);
+    const source = open(url, { proxy: proxy.url });
+    assert.equal((await next(source, 'message')).origin, strange);
+    assert.match(proxy.asked[1], /^CONNECT 1\.2\.3\.4\.5:8080 /);
+    await finish(source);
     proxy.stop();
   });
 

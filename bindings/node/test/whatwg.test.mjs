@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { EventSource, finish, next, open, record, script, several, startServer } from './support.mjs';
 
@@ -151,6 +152,8 @@ describe('construction', () => {
     assert.equal(Object.prototype.toString.call(prototype), '[object EventSource]');
     assert.throws(() => prototype.readyState, TypeError);
     assert.throws(() => prototype.onopen, TypeError);
+    const { get, set } = Object.getOwnPropertyDescriptor(prototype, 'onmessage');
+    assert.deepEqual([get.name, set.name], ['get onmessage', 'set onmessage']);
     const source = open('http://127.0.0.1:1/');
     assert.throws(() => { 'use strict'; source.OPEN = 7; }, TypeError);
     assert.throws(() => { 'use strict'; source.url = 'x'; }, TypeError);
@@ -189,6 +192,10 @@ describe('events', () => {
     assert.equal(event.target, source);
     assert.equal(Object.prototype.toString.call(event), Object.prototype.toString.call(new MessageEvent('x')));
     assert.throws(() => { 'use strict'; event.data = 1; }, TypeError);
+    if (MessageEvent.prototype.initMessageEvent !== undefined) {
+      event.initMessageEvent('other', true, false, 'x', 'y', 'z');
+      assert.deepEqual([event.type, event.bubbles, event.data, event.origin, event.lastEventId], ['other', true, 'x', 'y', 'z']);
+    }
     await finish(source);
   });
 
@@ -306,7 +313,60 @@ describe('events', () => {
   });
 });
 
+// What comes after open has arrived when the handler of open returns.
+const dawdle = () => { for (const until = performance.now() + 100; performance.now() < until;); };
+
+describe('who awaits one event after the other', () => {
+  test('misses none that came along with it', async () => {
+    const url = await server.on('/awaited', stream('data: 1\n\ndata: 2\n\n: c\ndata: 3\n\n', 'fin'), [{ head: { status: 404 } }]);
+    const source = open(url, { retry: { first: 1 } });
+    source.onopen = dawdle;
+    await once(source, 'open');
+    for (const data of ['1', '2']) assert.equal((await once(source, 'message'))[0].data, data);
+    await once(source, 'comment');
+    assert.equal((await once(source, 'message'))[0].data, '3');
+    for (const code of ['ENDED', 'HTTP_STATUS']) assert.equal((await once(source, 'error'))[0].code, code);
+    assert.equal((await once(source, 'close'))[0].status, 404);
+  });
+
+  test('begins a loop after open that has everything', async () => {
+    // Head and events in one write, so that they are read together.
+    const serving = net.createServer((socket) => socket.on('error', () => {}).once('data', () =>
+      socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\ndata: 2\n\n'))).listen(0, '127.0.0.1').unref();
+    await once(serving, 'listening');
+    const source = open(`http://127.0.0.1:${serving.address().port}/`);
+    const dispatched = record(source, 'message');
+    await once(source, 'open');
+    assert.deepEqual(dispatched, []);
+    const seen = [];
+    for await (const { data } of source) if (seen.push(data) === 2) break;
+    assert.deepEqual(seen, ['1', '2']);
+    serving.close();
+  });
+
+  test('closes before the next', async () => {
+    const source = open(await server.on('/awaited-close', stream('data: 1\n\ndata: 2\n\n', 'stall')));
+    source.onopen = dawdle;
+    const seen = record(source, 'message', 'close');
+    await once(source, 'message');
+    source.close();
+    await once(source, 'close');
+    assert.deepEqual(seen, [['message', '1'], ['close']]);
+  });
+});
+
 describe('close', () => {
+  test('row 30: its code is NONE though the stream has ended meanwhile, and nothing of what is dropped shows', async () => {
+    const body = 'data: \u00e41\n\ndata: \u00e42 secret\n\ndata: \u00e43\n\n';
+    const source = open(await server.on('/close-ended', [{ sse: { framing: 'chunked' } }, { body }, 'end']), { reconnect: 'never' });
+    source.onopen = dawdle;
+    const seen = record(source, 'message', 'error');
+    source.onmessage = () => source.close();
+    const { code, message, status } = await next(source, 'close');
+    assert.deepEqual([code, message, status], ['NONE', 'closed by the application', 200]);
+    assert.deepEqual(seen, [['message', '\u00e41']]);
+  });
+
   test('rows 30, 31: CLOSED at once; nothing but close, from a task of its own', async () => {
     const source = open(await server.on('/close', stream('data: 1\n\ndata: 2\n\n: c\ndata: 3\n\n', 'fin')), { retry: { first: 0 } });
     const seen = record(source, 'open', 'message', 'comment', 'error', 'close');
@@ -422,5 +482,6 @@ test('a look at a source and its events in the console', async () => {
   const event = await next(source, 'message');
   assert.match(inspect(event), /MessageEvent \{.*data: 'hello'/s);
   assert.match(inspect(source), /EventSource \{.*readyState: 1/s);
+  for (const prototype of [Object.getPrototypeOf(event), EventSource.prototype]) assert.equal(typeof inspect(prototype), 'string');
   await finish(source);
 });

@@ -1,8 +1,9 @@
-/* ours start|run|next|poll|each stream|ages URL [CA.pem]: one stream through the C API, to its end, in that driver. */
+/* ours start|run|next|poll|each|watch stream|ages URL [CA.pem]: one stream through the C API, to its end, in that driver. */
 #include "measure.h"
 
 #include <eventsource.h>
 #include <semaphore.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -45,6 +46,17 @@ static void wake(void *fd) {
     if (eventfd_write(*(int *)fd, 1) != 0) fail("eventfd");
 }
 
+/* What epoll waits for besides wake's descriptor. */
+static bool watch(void *epoll, ptrdiff_t descriptor) {
+    static int watched = -1;
+    struct epoll_event interest = {.events = EPOLLIN, .data.fd = (int)descriptor};
+    if (watched != -1) epoll_ctl(*(int *)epoll, EPOLL_CTL_DEL, watched, NULL);
+    watched = (int)descriptor;
+    return descriptor == -1 || epoll_ctl(*(int *)epoll, EPOLL_CTL_ADD, watched, &interest) == 0;
+}
+
+static bool watch_with(void *fds, ptrdiff_t descriptor) { return watch((int *)fds + 1, descriptor); }
+
 static void add_ca(eventsource_config *config, const char *path) {
     static char pem[1 << 16];
     FILE *file = fopen(path, "r");
@@ -55,7 +67,7 @@ static void add_ca(eventsource_config *config, const char *path) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 4) fail("usage: ours start|run|next|poll|each stream|ages URL [CA.pem]");
+    if (argc < 4) fail("usage: ours start|run|next|poll|each|watch stream|ages URL [CA.pem]");
     const char *driver = argv[1];
     begin(strcmp(argv[2], "ages") == 0);
     eventsource_config *config;
@@ -69,6 +81,17 @@ int main(int argc, char **argv) {
 
     if (strcmp(driver, "next") == 0) {
         while (eventsource_next(source, &event) == EVENTSOURCE_STATUS_OK) take(event);
+    } else if (strcmp(driver, "watch") == 0) {
+        int fds[2] = {eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), epoll_create1(EPOLL_CLOEXEC)};
+        eventsource_status status = EVENTSOURCE_STATUS_OK;
+        struct epoll_event ready = {.events = EPOLLIN, .data.fd = fds[0]};
+        epoll_ctl(fds[1], EPOLL_CTL_ADD, fds[0], &ready);
+        if (eventsource_start_watched(source, wake, watch_with, fds, NULL) != EVENTSOURCE_STATUS_OK) fail("start_watched");
+        while (status != EVENTSOURCE_STATUS_CLOSED && epoll_wait(fds[1], &ready, 1, -1) == 1) {
+            eventfd_t n;
+            if (ready.data.fd == fds[0]) eventfd_read(fds[0], &n);
+            status = eventsource_poll_each(source, each, NULL);
+        }
     } else if (strcmp(driver, "poll") == 0 || strcmp(driver, "each") == 0) {
         bool one_by_one = strcmp(driver, "poll") == 0;
         int fd = eventfd(0, EFD_CLOEXEC);

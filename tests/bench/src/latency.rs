@@ -15,15 +15,17 @@ pub fn measure() -> Vec<Row> {
     let ca = ca.to_str().expect("a path in UTF-8").to_owned();
     let path = format!("/ticks?ms=1&count={EVENTS}");
     let (url, secure) = (plain.url(&path), tls.url(&path));
-    let contestants: [(&str, &str, Vec<&str>); 8] = [
+    let contestants: [(&str, &str, Vec<&str>); 10] = [
         ("raw read", "raw", vec!["ages", &url]),
         ("libcurl", "curl", vec!["ages", &url]),
         ("libcurl, TLS", "curl", vec!["ages", &secure, &ca]),
         ("start", "ours", vec!["start", "ages", &url]),
         ("next", "ours", vec!["next", "ages", &url]),
         ("start_polled", "ours", vec!["poll", "ages", &url]),
+        ("start_watched", "ours", vec!["watch", "ages", &url]),
         ("start, TLS", "ours", vec!["start", "ages", &secure, &ca]),
         ("start_polled, TLS", "ours", vec!["poll", "ages", &secure, &ca]),
+        ("start_watched, TLS", "ours", vec!["watch", "ages", &secure, &ca]),
     ];
     let mut all: Vec<(&str, Vec<f64>, Vec<f64>)> = contestants.iter().map(|c| (c.0, Vec::new(), Vec::new())).collect();
     for _ in 0..ROUNDS {
@@ -60,5 +62,6 @@ pub fn measure() -> Vec<Row> {
         line("server write to callback", "start", "≤ +3 µs at p50"),
         line("server write to callback, TLS", "start, TLS", "≤ +8 µs at p50"),
         line("server write to an event loop", "start_polled", ""),
+        line("server write to an event loop that watches", "start_watched", ""),
     ]
 }

@@ -41,6 +41,13 @@ unsafe extern "C" {
         user_data: *mut c_void,
         destroy: Option<Function>,
     ) -> i32;
+    pub fn eventsource_start_watched(
+        source: *mut Source,
+        wake: Option<Function>,
+        watch: Option<extern "C" fn(*mut c_void, isize) -> bool>,
+        user_data: *mut c_void,
+        destroy: Option<Function>,
+    ) -> i32;
     pub fn eventsource_next(source: *mut Source, out: *mut *const Event) -> i32;
     pub fn eventsource_poll(source: *mut Source, out: *mut *const Event) -> i32;
     pub fn eventsource_poll_each(

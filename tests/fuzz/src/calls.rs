@@ -20,6 +20,12 @@ unsafe extern "C" fn destroy(_: *mut c_void) {
 
 unsafe extern "C" fn wake(_: *mut c_void) {}
 
+/// Whoever polls here polls anyway: what it says makes no difference but to who reads. The pointer is no pointer.
+extern "C" fn watch(user_data: *mut c_void, descriptor: isize) -> bool {
+    assert!(descriptor >= -1);
+    user_data.is_null()
+}
+
 /// A callback that answers, steers or frees, as its user data says.
 unsafe extern "C" fn callback(user_data: *mut c_void, event: *const Event) {
     look(event);
@@ -99,7 +105,7 @@ fuzz_target!(|input: &[u8]| {
         known(eventsource_config_new(url.as_ptr(), &mut config));
         known(eventsource_config_set_retry(config, 1, 1));
         for pair in input.chunks_exact(2).take(48) {
-            let [operation, argument] = [pair[0] % 26, pair[1]];
+            let [operation, argument] = [pair[0] % 27, pair[1]];
             let slot = &mut slots[usize::from(argument) % 3];
             let source = slot.source;
             let mut event = ptr::null();
@@ -116,6 +122,11 @@ fuzz_target!(|input: &[u8]| {
                 3 => drop(known(eventsource_start(source))),
                 4 => {
                     known(eventsource_start_polled(source, Some(wake), ptr::null_mut(), Some(destroy)));
+                    slot.owed += 1;
+                }
+                26 => {
+                    let able = if argument < 128 { ptr::null_mut() } else { ptr::dangling_mut() };
+                    known(eventsource_start_watched(source, Some(wake), Some(watch), able, Some(destroy)));
                     slot.owed += 1;
                 }
                 // A paused source would block for ever.

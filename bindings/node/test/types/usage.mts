@@ -1,5 +1,5 @@
 import { EventSource } from 'libeventsource';
-import type { EventSourceInit, ErrorCode, SourceErrorEvent, ServerSentEvent } from 'libeventsource';
+import type { EventSourceInit, ErrorCode, HeaderFunction, SourceErrorEvent, ServerSentEvent } from 'libeventsource';
 
 const init: EventSourceInit = {
   withCredentials: false,
@@ -50,6 +50,12 @@ source.onerror = (event) => {
 };
 source.onclose = (event) => { const code: ErrorCode = event.code; };
 source.onerror = null;
+source.onerror = function (event) { this.retry(event.retryIn); };
+source.onmessage = function (this: EventSource, event) { this.pause(); };
+const silent: HeaderFunction = ({ url }) => { console.log(url); };
+const slow: HeaderFunction = async () => {};
+new EventSource('http://127.0.0.1/', { headers: [['a', 1], ['b', undefined]], secretHeaders: () => null, tls: { cert: ['pem'], key: ['pem'] } });
+source.setHeader('a', undefined, null);
 
 source.addEventListener('open', () => {});
 source.addEventListener('message', (event) => { const data: string = event.data; }, { once: true });
@@ -77,4 +83,4 @@ const same: EventSource = source.unref().ref();
 class Mine extends EventSource {
   constructor() { super('http://127.0.0.1/'); }
 }
-export { state, constant, text, target, same, Mine };
+export { state, constant, text, target, same, silent, slow, Mine };

@@ -13,6 +13,7 @@ extension EventSource {
     public var secretHeaders: [String: String] = [:]
     /// Asked before each attempt for its header fields, which are treated as ``secretHeaders``. If it throws, or has not
     /// answered within ``connectTimeout``, that attempt fails with ``StreamError/Cause/application`` and the usual wait follows.
+    /// What its last answer had and this one leaves out is not sent any more, unless ``setHeader(_:_:secret:)`` has set it since.
     public var headerProvider: (@Sendable (Attempt) async throws -> [String: String])?
     /// The request's method; `nil` is GET, or POST where there is a ``body``.
     public var method: String?
@@ -163,10 +164,10 @@ extension Duration {
   /// Rounded up, since 0 means "none" to the library; nothing below 0 and nothing above what it can take.
   var wholeMilliseconds: Int64 {
     guard self > .zero else { return 0 }
+    // `components` traps where the seconds are more than an Int64; up to here, their product with 1000 fits too.
+    guard self <= .seconds(Int64.max / 1000) else { return .max }
     let (seconds, attoseconds) = components
-    let rest = (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
-    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-    return overflow || product > .max - rest ? .max : product + rest
+    return seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
   }
 }
 

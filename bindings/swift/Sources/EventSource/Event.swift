@@ -151,11 +151,16 @@ struct EventReader {
 
   /// `url` stands in for what the library says where that is no URL to Foundation, as older ones have it. No event shows
   /// credentials.
-  init(url: URL) {
+  init(url: URL) { self.url = Self.shown(url) }
+
+  /// A URL that the library has not seen, as it would show it.
+  static func shown(_ url: URL) -> URL {
     var parts = URLComponents(url: url, resolvingAgainstBaseURL: true)
     parts?.user = nil
     parts?.password = nil
-    self.url = parts?.url ?? URL(fileURLWithPath: "/")
+    parts?.fragment = nil
+    if parts?.path == "" { parts?.path = "/" }
+    return parts?.url ?? URL(fileURLWithPath: "/")
   }
 
   /// `nil` for a kind this version does not know, which is to be ignored.

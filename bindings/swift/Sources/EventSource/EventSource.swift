@@ -36,6 +36,9 @@ public final class EventSource: Sendable {
   let waker: Waker
   private let polling: Locked<Polling>
   private let network = Locked<NetworkFollower?>(nil)
+  /// The names that the header provider has given and the app has not set since, in lower case. Locked while a header is set,
+  /// so that the last to set one is known; after `polling`, where both are.
+  private let given = Locked<Set<String>>([])
 
   /// Belongs to whoever polls. The library is polled by one thread at a time.
   private struct Polling {
@@ -80,7 +83,9 @@ public final class EventSource: Sendable {
     }
     self.library = source
     self.waker = waker
-    let provider = configuration.headerProvider.map { Provider(ask: $0, timeout: configuration.connectTimeout) }
+    // More than a year counts as a year, as with the library; a clock cannot take every duration.
+    let timeout = min(configuration.connectTimeout, .seconds(365 * 86_400))
+    let provider = configuration.headerProvider.map { Provider(ask: $0, timeout: timeout) }
     self.polling = Locked(Polling(reader: EventReader(url: url), provider: provider))
     if let paths, configuration.mayRepeat {
       let follower = NetworkFollower(paths) { [weak self] in self?.reconnect() }
@@ -148,6 +153,15 @@ public final class EventSource: Sendable {
   /// - Throws: ``UsageError``.
   @discardableResult
   public func setHeader(_ name: String, _ value: String?, secret: Bool = false) throws -> Bool {
+    try given { given in
+      let done = try set(name, value, secret: secret)
+      given.remove(name.lowercased())
+      return done
+    }
+  }
+
+  @discardableResult
+  private func set(_ name: String, _ value: String?, secret: Bool) throws -> Bool {
     let setter = secret ? eventsource_set_secret_header : eventsource_set_header
     let status = try withText(name, "a header's name", else: .invalidHeader) { name in
       guard let value else { return call { setter($0, name, nil) } }
@@ -157,15 +171,30 @@ public final class EventSource: Sendable {
     return status == EVENTSOURCE_STATUS_OK
   }
 
-  /// Sets where to connect, from the next attempt on. The last event ID stays.
+  /// Sets where to connect, from the next attempt on. The last event ID stays. A header provider that has been asked for that
+  /// attempt already is cancelled and asked anew, with this URL; unless it is the provider that calls this.
   ///
   /// - Returns: `false` if the source is closed.
   /// - Throws: ``UsageError``.
   @discardableResult
   public func setURL(_ url: URL) throws -> Bool {
-    let status = try withText(url.absoluteString, "the URL", else: .invalidURL) { url in
-      call { eventsource_set_url($0, url) }
+    let (status, old): (eventsource_status, Answer?) = try polling { polling in
+      let status = try withText(url.absoluteString, "the URL", else: .invalidURL) { url in
+        call { eventsource_set_url($0, url) }
+      }
+      // The attempt goes to the new URL, and what the answer gives would be bound to that: it must be an answer for it.
+      guard status == EVENTSOURCE_STATUS_OK, let answer = polling.answer, let provider = polling.provider else {
+        return (status, nil)
+      }
+      // A provider that sets the URL itself answers for that one.
+      guard Answer.own !== answer else { return (status, nil) }
+      var attempt = answer.attempt
+      attempt.url = EventReader.shown(url)
+      guard attempt != answer.attempt else { return (status, nil) }
+      polling.answer = provider.answer(to: attempt) { [waker] in waker.wake() }
+      return (status, answer)
     }
+    old?.settle(.abandoned)
     if let error = UsageError(status) { throw error }
     return status == EVENTSOURCE_STATUS_OK
   }
@@ -225,7 +254,18 @@ public final class EventSource: Sendable {
     do {
       switch outcome {
       case .headers(let headers):
-        for (name, value) in headers { try setHeader(name, value, secret: true) }
+        try given { given in
+          for name in given.subtracting(headers.keys.map { $0.lowercased() }) {
+            try set(name, nil, secret: true)
+            given.remove(name)
+          }
+          for (name, value) in headers {
+            try set(name, value, secret: true)
+            given.insert(name.lowercased())
+          }
+          // That one is the stream's to go on with.
+          given.remove("last-event-id")
+        }
       case .failed(let reason):
         throw UsageError(reason: .invalidArgument, message: reason)
       case .abandoned:
@@ -243,7 +283,10 @@ public final class EventSource: Sendable {
   /// is always the answer to the attempt before, never one that the change itself has asked for.
   @discardableResult
   private func abandonAnswer(_ change: () -> Bool) -> Bool {
-    let (done, answer) = polling { polling in (change(), polling.answer) }
+    let (done, answer) = polling { polling in
+      let done = change()
+      return (done, done ? polling.answer.take() : nil)
+    }
     guard done else { return false }
     answer?.settle(.abandoned)
     waker.wake()

@@ -7,10 +7,10 @@ extension EventSource {
   /// a single event as soon as it is complete.
   ///
   /// One source is one stream: iterating anew goes on after the last event taken, and of several iterations at the same time
-  /// each event goes to exactly one. Cancelling the task of any iteration closes the source. What an iteration does with an
-  /// event, ``EventSource/retry(after:)`` for instance, is done before it takes the next one; where another iteration has taken
-  /// that meanwhile, it is too late, and `retry` answers `false`. A source with a handler (``onEvent(on:_:)``) has no events
-  /// for an iteration, which then ends at once.
+  /// each event goes to exactly one. Cancelling the task of any iteration closes the source; it is noticed when the task waits
+  /// for or asks for an event. What an iteration does with an event, ``EventSource/retry(after:)`` for instance, is done before
+  /// it takes the next one; where another iteration has taken that meanwhile, it is too late, and `retry` answers `false`. A
+  /// source with a handler (``onEvent(on:_:)``) has no events for an iteration, which then ends at once.
   public var events: Events { Events(source: self) }
 
   /// The events of a source, see ``EventSource/events``.
@@ -49,10 +49,11 @@ extension EventSource {
 
       private mutating func take(isolation actor: isolated (any Actor)?) async -> Event? {
         guard allowed else { return nil }
-        if Task.isCancelled { source.close() }
         taken &+= 1
         // Others on this actor want a turn, however long the burst.
         if taken % EventSource.burst == 0 { await Task.yield() }
+        // After it: one of them may have cancelled.
+        if Task.isCancelled { source.close() }
         while true {
           let seen = source.waker.wakes
           switch source.step() {

@@ -23,6 +23,8 @@ extension EventSource {
   /// Sends the log of all sources up to `level` to `handler`, with the part of the library that speaks and its message, on
   /// any thread. `nil` removes it, and waits for a call in progress.
   ///
+  /// A source may be locked while it speaks: the handler must not call a source's methods, nor wait for a thread that does.
+  ///
   /// - Throws: ``UsageError`` (``UsageError/Reason/busy``) where the host program has a logger of its own for Rust.
   public static func setLog(
     upTo level: LogLevel = .info, _ handler: (@Sendable (LogLevel, _ target: String, _ message: String) -> Void)?

@@ -9,10 +9,18 @@ final class Answer: Sendable {
     var tasks: [Task<Void, Never>] = []
   }
 
+  /// Of the provider that this task is, or works for.
+  @TaskLocal static var own: Answer?
+
+  /// What was asked about.
+  let attempt: EventSource.Attempt
   private let state = Locked(State())
   private let settled: @Sendable () -> Void
 
-  init(settled: @escaping @Sendable () -> Void) { self.settled = settled }
+  init(to attempt: EventSource.Attempt, settled: @escaping @Sendable () -> Void) {
+    self.attempt = attempt
+    self.settled = settled
+  }
 
   /// `nil` while it is pending.
   var outcome: Outcome? { state { $0.outcome } }
@@ -45,10 +53,10 @@ struct Provider: Sendable {
   let timeout: Duration
 
   func answer(to attempt: EventSource.Attempt, settled: @escaping @Sendable () -> Void) -> Answer {
-    let answer = Answer(settled: settled)
+    let answer = Answer(to: attempt, settled: settled)
     answer.run { [ask] answer in
       do {
-        answer.settle(.headers(try await ask(attempt)))
+        answer.settle(.headers(try await Answer.$own.withValue(answer) { try await ask(attempt) }))
       } catch {
         answer.settle(.failed("the header provider failed: \(error)"))
       }

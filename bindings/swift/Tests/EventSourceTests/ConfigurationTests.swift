@@ -411,6 +411,34 @@ final class ConfigurationTests: ServerTestCase {
     XCTAssertEqual(Duration.microseconds(1_500_001).wholeMilliseconds, 1501)
     XCTAssertEqual(Duration.seconds(Int64.max).wholeMilliseconds, .max)
     XCTAssertEqual(Duration.seconds(Int64.max / 1000).wholeMilliseconds, Int64.max / 1000 * 1000)
+    XCTAssertEqual(
+      (Duration.seconds(Int64.max / 1000) - .nanoseconds(1)).wholeMilliseconds, Int64.max / 1000 * 1000)
+    // More seconds than an Int64 holds.
+    XCTAssertEqual((Duration.seconds(Int64.max) * 2).wholeMilliseconds, .max)
+    XCTAssertEqual((Duration.seconds(Int64.max) * -2).wholeMilliseconds, 0)
+  }
+
+  func testForEver() async throws {
+    let forEver = Duration.seconds(Int64.max) * 2
+    let server = try server
+    try server.on("/s", #"[["sse", {"body": "data: 1\n\n"}, "fin"]]"#)
+    var configuration = Configuration()
+    configuration.connectTimeout = forEver
+    configuration.responseTimeout = forEver
+    configuration.idleTimeout = forEver
+    configuration.keepAlive = forEver
+    configuration.retryDelay = forEver
+    configuration.maxRetryDelay = forEver
+    let source = try EventSource(url: server.url("/s"), configuration: configuration)
+    var names: [String] = []
+    for await event in source.events {
+      names.append(event.name)
+      guard event.error != nil else { continue }
+      XCTAssertTrue(source.retry(after: forEver))
+      source.close()
+    }
+    XCTAssertEqual(names, ["open", "message", "error", "close"])
+    XCTAssertEqual(try server.requests().count, 1)
   }
 
   func testTheVersion() {

@@ -85,6 +85,141 @@ final class ProviderTests: ServerTestCase {
     XCTAssertEqual(try other.stop(), "[]")
   }
 
+  func testWhatItLeavesOutIsNotSent() async throws {
+    let server = try server
+    let answers = Locked<[[String: String]]>([
+      ["X-Token": "1", "X-Left-Out": "1", "X-Ours": "1", "Last-Event-ID": "0"], ["x-token": "2"], ["X-Left-Out": "3"],
+      [:],
+    ])
+    var configuration = EventSource.Configuration.quick
+    configuration.headers = ["X-Always": "1"]
+    configuration.headerProvider = { _ in answers { $0.removeFirst() } }
+    let source = try EventSource(url: server.url("/resume?every=2&total=6&retry=1"), configuration: configuration)
+    var data: [String] = []
+    for await event in source.events {
+      guard let message = event.message else { continue }
+      if data.isEmpty { try source.setHeader("x-ours", "app") }
+      data.append(message.data)
+    }
+    XCTAssertEqual(data, ["1", "2", "3", "4", "5", "6"])
+    let requests = try server.requests()
+    XCTAssertEqual(requests.map { $0.header("x-token") }, ["1", "2", nil, nil])
+    XCTAssertEqual(requests.map { $0.header("x-left-out") }, ["1", nil, "3", nil])
+    XCTAssertEqual(requests.map { $0.header("x-ours") }, ["1", "app", "app", "app"])
+    XCTAssertEqual(requests.map { $0.header("x-always") }, ["1", "1", "1", "1"])
+    XCTAssertEqual(requests.map { $0.header("last-event-id") }, ["0", "2", "4", "6"])
+  }
+
+  /// The answer for the old URL is no answer, be it pending or given but not yet taken.
+  func testANewURLIsAskedForAnew() async throws {
+    let server = try server
+    for given in [false, true] {
+      let other = try TestServer()
+      try other.on("/t", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+      let stubborn = Stubborn()
+      var configuration = EventSource.Configuration.quick
+      configuration.connectTimeout = .zero
+      configuration.headerProvider = stubborn.ask
+      configuration.lastEventID = "0"
+      let source = try EventSource(url: server.url("/s"), configuration: configuration)
+      let heard = Heard()
+      let queue = DispatchQueue(label: "test")
+      try source.onEvent(on: queue) { heard.add($0) }
+      try await eventually { stubborn.asked.count == 1 }
+      queue.suspend()
+      if given {
+        stubborn.answer(["X-Token": "old"])
+        // For it to be taken note of; the test holds for any time.
+        try await Task.sleep(for: .milliseconds(50))
+      }
+      let withCredentials = other.url("/t#there").absoluteString.replacingOccurrences(of: "://", with: "://a:b@")
+      XCTAssertTrue(try source.setURL(try XCTUnwrap(URL(string: withCredentials))))
+      queue.resume()
+      try await eventually { stubborn.asked.count == 2 }
+      XCTAssertEqual(stubborn.asked.last, EventSource.Attempt(url: other.url("/t"), lastEventID: "0"))
+      XCTAssertEqual(try other.requests().count, 0)
+      // The one it is being asked for.
+      try source.setURL(other.url("/t"))
+      stubborn.answer(["X-Token": "new"])
+      try await eventually { heard.data == ["1"] }
+      XCTAssertEqual(try other.requests().map { $0.header("x-token") }, ["new"])
+      XCTAssertEqual(stubborn.asked.count, 2)
+      source.close()
+      XCTAssertEqual(try other.stop(), "[]")
+    }
+    XCTAssertEqual(try server.requests().count, 0)
+  }
+
+  func testItMaySetTheURLItself() async throws {
+    let server = try server
+    try server.on("/rest", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+    let asked = Locked(0)
+    let made = Locked<EventSource?>(nil)
+    var configuration = EventSource.Configuration.quick
+    configuration.headerProvider = { _ in
+      let count = asked {
+        $0 += 1
+        return $0
+      }
+      // Another one each time, and from a task of its own, too.
+      try made { $0 }?.setURL(server.url("/other?\(count)"))
+      try await Task { _ = try made { $0 }?.setURL(server.url("/rest")) }.value
+      return ["X-Token": "\(count)"]
+    }
+    let source = try EventSource(url: server.url("/s"), configuration: configuration)
+    made { $0 = source }
+    let data = await source.takeMessages(1).map(\.data)
+    XCTAssertEqual(data, ["1"])
+    XCTAssertEqual(asked { $0 }, 1)
+    XCTAssertEqual(try server.requests().map { $0.header("x-token") }, ["1"])
+    made { $0 = nil }
+    source.close()
+  }
+
+  func testANewURLCancelsIt() async throws {
+    let server = try server
+    try server.on("/t", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+    let (asked, cancelled) = (Locked(0), Locked(0))
+    var configuration = EventSource.Configuration.quick
+    configuration.connectTimeout = .zero
+    configuration.headerProvider = { attempt in
+      asked { $0 += 1 }
+      guard attempt.url.path == "/s" else { return ["X-For": attempt.url.path] }
+      do { try await Task.sleep(for: .seconds(3600)) } catch { cancelled { $0 += 1 } }
+      return ["X-For": attempt.url.path]
+    }
+    let source = try EventSource(url: server.url("/s"), configuration: configuration)
+    let messages = Task { await source.takeMessages(1) }
+    try await eventually { asked { $0 } == 1 }
+    // What is refused changes nothing.
+    XCTAssertThrowsError(try source.setURL(try XCTUnwrap(URL(string: "ftp://127.0.0.1/"))))
+    try source.setURL(server.url("/t"))
+    let data = await messages.value.map(\.data)
+    XCTAssertEqual(data, ["1"])
+    try await eventually { cancelled { $0 } == 1 }
+    XCTAssertEqual(asked { $0 }, 2)
+    XCTAssertEqual(try server.requests().map { $0.header("x-for") }, ["/t"])
+  }
+
+  func testItMayTakeItsTime() async throws {
+    let server = try server
+    for timeout in [Duration.seconds(Int64.max), .seconds(Int64.max) * 2] {
+      try server.on("/s", #"[["sse", {"body": "data: 1\n\n"}, "stall"]]"#)
+      let stubborn = Stubborn()
+      var configuration = EventSource.Configuration.quick
+      configuration.connectTimeout = timeout
+      configuration.headerProvider = stubborn.ask
+      let source = try EventSource(url: server.url("/s"), configuration: configuration)
+      let messages = Task { await source.takeMessages(1) }
+      try await eventually { stubborn.asked.count == 1 }
+      // For the clock to be set.
+      try await Task.sleep(for: .milliseconds(50))
+      stubborn.answer([:])
+      let data = await messages.value.map(\.data)
+      XCTAssertEqual(data, ["1"])
+    }
+  }
+
   func testAThrowFailsTheAttempt() async throws {
     struct NoToken: Error {}
     let server = try server
@@ -287,12 +422,16 @@ final class ProviderTests: ServerTestCase {
     }
   }
 
-  /// Whenever a reconnect falls, the attempt after it has asked.
+  /// Whenever a reconnect or a new URL falls, the attempt after it has asked, and for where it goes.
   func testNoAttemptGoesWithoutAsking() async throws {
     let server = try server
-    try server.on("/s", #"[["sse", "stall"]]"#)
+    for path in ["/s", "/t"] { try server.on(path, #"[["sse", "stall"]]"#) }
     var configuration = EventSource.Configuration.quick
-    configuration.headerProvider = { _ in ["X-Asked": UUID().uuidString] }
+    configuration.headerProvider = { attempt in
+      // Time for a new URL to come in between.
+      try await Task.sleep(for: .milliseconds(20))
+      return ["X-Asked": UUID().uuidString, "X-For": attempt.url.path]
+    }
     let source = try EventSource(url: server.url("/s"), configuration: configuration)
     let iteration = Task { await source.takeAll() }
     for _ in 0..<20 {
@@ -301,12 +440,16 @@ final class ProviderTests: ServerTestCase {
         await Task.yield()
       }
       try await Task.sleep(for: .milliseconds(Int.random(in: 0..<120)))
+      try source.setURL(server.url(Bool.random() ? "/s" : "/t"))
+      try await Task.sleep(for: .milliseconds(Int.random(in: 0..<120)))
     }
     try await eventually { source.state == .open }
     source.close()
     let events = await iteration.value
     XCTAssertEqual(events.count { $0.error != nil }, 0)
-    let headers = try server.requests().map { $0.header("x-asked") }
+    let requests = try server.requests()
+    XCTAssertEqual(requests.map { $0.header("x-for") }, requests.map(\.target))
+    let headers = requests.map { $0.header("x-asked") }
     XCTAssertGreaterThan(headers.count, 2)
     XCTAssertFalse(headers.contains(nil))
     XCTAssertEqual(Set(headers).count, headers.count, "each attempt its own")

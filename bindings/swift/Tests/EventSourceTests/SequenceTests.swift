@@ -115,6 +115,29 @@ final class SequenceTests: ServerTestCase {
     try await server.peerEnd()
   }
 
+  func testCancellationInTheTurnOfAnother() async throws {
+    // A full buffer holds thousands of these: the next one is there, but nobody wants it any more.
+    let source = try EventSource(url: server.url("/flood?size=10"))
+    let names = await Task { @MainActor in
+      let iteration = Locked<Task<[String], Never>?>(nil)
+      // It begins when this one waits.
+      let task = Task { @MainActor in
+        var names: [String] = []
+        for await event in source.events {
+          names.append(event.name)
+          // It gets its turn within the next call.
+          guard names.count == EventSource.burst - 1 else { continue }
+          Task { @MainActor in iteration { $0 }?.cancel() }
+        }
+        return names
+      }
+      iteration { $0 = task }
+      return await task.value
+    }.value
+    XCTAssertEqual(names.count, EventSource.burst)
+    XCTAssertEqual(names.last, "close")
+  }
+
   func testACancelledTaskMakesNoRequest() async throws {
     let server = try server
     let source = try EventSource(url: server.url("/flood"))

@@ -3,6 +3,7 @@ import android.app.Application
 import android.content.Context
 import android.net.ConnectivityManager
 import android.net.Network
+import android.os.Build
 import android.os.Looper
 import io.github.libeventsource.Config
 import io.github.libeventsource.DEADLINE_MS
@@ -13,10 +14,13 @@ import io.github.libeventsource.ReconnectMode
 import io.github.libeventsource.Recorder
 import io.github.libeventsource.State
 import io.github.libeventsource.TestServer
+import io.github.libeventsource.TestServer.Companion.status
 import io.github.libeventsource.TestServer.Companion.stream
+import io.github.libeventsource.TestServer.Companion.waitFor
 import io.github.libeventsource.android.mainExecutor
 import io.github.libeventsource.android.pauseInBackground
 import io.github.libeventsource.android.reconnectOnNetworkChange
+import io.github.libeventsource.eventually
 import libcore.net.NetworkSecurityPolicy
 import org.junit.After
 import org.junit.Assert.assertEquals
@@ -108,13 +112,14 @@ class AndroidTest {
             recorder.next() as Event.Connect
             recorder.await<Event.Message>()
             assertEquals(2, server.requests().size)
-            callback.onLost(first) // no longer in use
-            callback.onAvailable(second)
-            assertTrue(recorder.events.isEmpty())
+            if (Build.VERSION.SDK_INT >= 24) {
+                callback.onLost(first) // no longer in use
+                callback.onAvailable(second)
+                assertTrue(recorder.events.isEmpty())
+            }
             callback.onLost(second)
             callback.onAvailable(second)
             recorder.await<Event.Message>()
-            assertEquals(3, server.requests().size)
             watch.close()
             watch.close()
             assertTrue(callbacks().isEmpty())
@@ -127,14 +132,74 @@ class AndroidTest {
         source.start(recorder)
         source.reconnectOnNetworkChange(application)
         source.pauseInBackground(application)
+        val callback = callbacks().single()
         source.close()
-        callbacks().single().onAvailable(ShadowNetwork.newInstance(78))
+        // Not only when something changes: Android allows an app a hundred callbacks.
+        eventually("unregistered") { callbacks().isEmpty() }
+        callback.onAvailable(ShadowNetwork.newInstance(78)) // one that was on its way
+        server.on("/events", status(204))
+        val ended = source()
+        val network = ended.reconnectOnNetworkChange(application)
+        assertEquals(1, callbacks().size)
+        ended.start(recorder)
+        eventually("unregistered at the stream's own end") { callbacks().isEmpty() }
+        network.close()
+        ended.reconnectOnNetworkChange(application)
+        assertTrue("over already", callbacks().isEmpty())
+        val unstarted = source()
+        unstarted.reconnectOnNetworkChange(application)
+        assertEquals(1, callbacks().size)
+        unstarted.close()
         assertTrue(callbacks().isEmpty())
         Robolectric
             .buildActivity(Activity::class.java)
             .setup()
             .pause()
             .stop()
+    }
+
+    @Test
+    fun `a final error that is still to be answered ends no watching`() {
+        server.on("/events", listOf(waitFor("refuse")) + status(401), stream("data: in\n\n"))
+        val recorder = Recorder { source, event -> if (event is Event.Error) source.retry(0) }
+        val source = source(Config().executor(mainExecutor()))
+        source.use {
+            val network = source.reconnectOnNetworkChange(application)
+            val activity = Robolectric.buildActivity(Activity::class.java)
+            source.pauseInBackground(application)
+            activity.setup()
+            source.start(recorder)
+            looping("an attempt") { server.requests().isNotEmpty() }
+            server.go("refuse")
+            eventually("the error is there, and waits in the looper's queue") { source.state == State.CLOSED }
+            callbacks().single().onAvailable(ShadowNetwork.newInstance(79))
+            activity.pause().stop()
+            looping("revived") { recorder.events.any { it is Event.Message } }
+            activity.restart().start().resume()
+            activity.pause().stop()
+            assertEquals("watched as ever", State.PAUSED, source.state)
+            assertEquals(1, callbacks().size)
+            network.close()
+        }
+    }
+
+    @Test
+    @Android(sdk = [23])
+    fun `before API 24 any network that is lost may be the one in use`() {
+        source().use { source ->
+            source.start(recorder)
+            recorder.await<Event.Message>()
+            source.reconnectOnNetworkChange(application).use {
+                val callback = callbacks().single()
+                val (wifi, mobile) = listOf(ShadowNetwork.newInstance(81), ShadowNetwork.newInstance(82))
+                callback.onAvailable(wifi)
+                recorder.await<Event.Message>()
+                callback.onAvailable(mobile)
+                recorder.await<Event.Message>()
+                callback.onLost(wifi)
+                recorder.await<Event.Message>()
+            }
+        }
     }
 
     @Test
@@ -229,9 +294,13 @@ class AndroidTest {
             }
             assertForbidden(server.urlByName("/events"))
             assertForbidden("http://[::1]:${server.port}/events")
+            assertForbidden("\n http://localhost:${server.port}/events\n")
             assertForbidden("http://127.0.0.1@localhost:${server.port}/events")
             source().use {
-                assertThrows(IllegalArgumentException::class.java) { it.setUrl(server.urlByName("/events")) }
+                val forbidden = server.urlByName("/events")
+                for (url in listOf(forbidden, " $forbidden", forbidden.replace("http", "ht\ttp"))) {
+                    assertThrows(IllegalArgumentException::class.java) { it.setUrl(url) }
+                }
                 assertTrue(it.setUrl(server.url("/events")))
             }
         } finally {

@@ -23,7 +23,9 @@ class ExamplesTest {
         vararg arguments: String,
     ): Process {
         val java = File(System.getProperty("java.home"), "bin/java").path
-        val command = ProcessBuilder(listOf(java, "-cp", System.getProperty("java.class.path"), main) + arguments)
+        // As in a terminal: whoever runs the tests in the background ignores SIGINT, which is inherited, and then the VM does, too.
+        val terminal = listOf("env", "--default-signal=INT").takeIf { System.getProperty("os.name") == "Linux" }.orEmpty()
+        val command = ProcessBuilder(terminal + listOf(java, "-cp", System.getProperty("java.class.path"), main) + arguments)
         command.environment()["LC_ALL"] = "C" // texts are UTF-8 even so
         return command.start()
     }

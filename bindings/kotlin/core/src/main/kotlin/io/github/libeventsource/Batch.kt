@@ -7,11 +7,12 @@ import java.util.AbstractMap.SimpleImmutableEntry
 /**
  * The events that one native call brought, as `struct head` and `struct record` in batch.h lay them out. Texts stay
  * bytes until somebody asks for them, but for [texts]: the data of the messages and comments, where it has been decoded and
- * its bytes are no longer in [bytes].
+ * its bytes are no longer in [bytes]. Where they are all [alike] but for their data, one record stands for all.
  */
 internal class Batch(
     private val bytes: ByteArray,
     private val texts: Array<String?>?,
+    private val alike: Boolean,
     private val stream: Stream,
 ) {
     private class Decoded(
@@ -21,7 +22,7 @@ internal class Batch(
     )
 
     private val numbers = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder())
-    private val end = numbers.getInt(INDEX_SIZE)
+    private val end = if (alike) bytes.size else numbers.getInt(INDEX_SIZE)
 
     /** How many bytes came. */
     val size = numbers.getInt(SIZE)
@@ -58,7 +59,7 @@ internal class Batch(
     fun nextOrNull(): Event? {
         while (cursor < end) {
             val at = cursor
-            cursor += numbers.getInt(at)
+            if (!alike || item + 1 == texts!!.size) cursor += numbers.getInt(at)
             val kind = bytes[at + KIND].toInt()
             val text = if (kind == MESSAGE || kind == COMMENT) texts?.get(item++) else null
             if (stream.isClosed && kind != CLOSE) continue
@@ -132,25 +133,29 @@ internal class Batch(
         /** How many bytes a batch of several events has at most. */
         const val LARGEST = 16 * 1024
 
-        /** Of [room], which will be used again: a copy, and with [decoded] the data of messages and comments as strings instead of bytes. */
-        fun of(
+        /** Of [room], which will be used again: the data of messages and comments as strings, and a copy of what else there is. */
+        fun decoded(
             room: ByteArray,
-            decoded: Boolean,
             stream: Stream,
         ): Batch {
             val numbers = ByteBuffer.wrap(room).order(ByteOrder.nativeOrder())
             val size = numbers.getInt(SIZE)
-            if (!decoded) return Batch(room.copyOf(size), null, stream)
             val texts = arrayOfNulls<String>(numbers.getInt(ITEMS))
             val end = numbers.getInt(INDEX_SIZE)
-            var at = numbers.firstRecord()
+            val first = numbers.firstRecord()
+            val kinds = numbers.getInt(first + KIND)
+            val type = numbers.getLong(first + TYPE)
+            val id = numbers.getLong(first + ID)
+            var alike = true
+            var at = first
             var count = 0
             while (at < end) {
                 val kind = room[at + KIND].toInt()
-                if (kind == MESSAGE || kind == COMMENT) texts[count++] = room.itemText(numbers, size, at)
+                if (kind == MESSAGE || kind == COMMENT) texts[count++] = room.itemText(numbers, size, at) else alike = false
+                alike = alike && numbers.getInt(at + KIND) == kinds && numbers.getLong(at + TYPE) == type && numbers.getLong(at + ID) == id
                 at += numbers.getInt(at)
             }
-            return Batch(room.copyOf(end), texts, stream)
+            return Batch(room.copyOf(if (alike) first + numbers.getInt(first) else end), texts, alike, stream)
         }
 
         // eventsource_kind

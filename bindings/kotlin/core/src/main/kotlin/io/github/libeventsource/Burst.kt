@@ -12,16 +12,16 @@ internal class Burst(
     override fun iterator(): Iterator<Event> = this
 
     override fun hasNext(): Boolean {
-        // Looked at anew each time: a close between two events holds back what lies ready.
+        // Looked at anew each time: a close between two events holds back what lies ready. What it has promised next() gives, even if
+        // another thread closes in between.
         if (ready == null || (stream.isClosed && ready !is Event.Close)) ready = take()
         return ready != null
     }
 
     override fun next(): Event {
-        if (!hasNext()) throw NoSuchElementException()
-        val event = ready
+        val event = ready ?: take() ?: throw NoSuchElementException()
         ready = null
-        return event!!
+        return event
     }
 
     private fun take(): Event? {

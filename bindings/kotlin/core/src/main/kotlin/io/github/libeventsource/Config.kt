@@ -100,7 +100,8 @@ public class Config private constructor(
      * A header for every attempt; replaces one of that name, in any case of letters. None unless set. Accept, Cache-Control, Pragma
      * and User-Agent replace the library's own; Authorization and Cookie never follow a redirect to another origin. Refused: a name
      * that is no HTTP token or longer than 256 bytes; a value with a control character or longer than 64 KiB; and what is the
-     * library's to set, such as Host, Content-Length, Connection, Accept-Encoding and Proxy-*. More than 128 are refused, too.
+     * library's to set, such as Host, Content-Length, Connection, Accept-Encoding and Proxy-*. More than 128 are refused, too, but only by
+     * [EventSource]'s constructor.
      */
     public fun header(
         name: String,
@@ -186,7 +187,7 @@ public class Config private constructor(
     /** Whether to ask for gzip. Off unless set: many servers hold compressed events back. */
     public fun compression(on: Boolean): Config = with(COMPRESSION, on)
 
-    /** Whether to refuse http: for the source's URL, in [EventSource.setUrl], in redirects. Off unless set. */
+    /** Whether to refuse http: in [EventSource]'s constructor, in [EventSource.setUrl], in redirects. Off unless set. */
     public fun httpsOnly(on: Boolean): Config = with(HTTPS_ONLY, on)
 
     /**
@@ -229,7 +230,11 @@ public class Config private constructor(
     /** The stack of the stream's thread: 128 KiB to 256 MiB. Unless set the VM's default, 1 MiB on most systems. */
     public fun stackSize(bytes: Long): Config = with(STACK_SIZE, bytes).local { copy(stackSize = bytes) }
 
-    /** Where the listener and the provider of headers are called; the stream's own thread unless set. */
+    /**
+     * Where the listener and the provider of headers are called; the stream's own thread unless set. One that refuses ends the stream:
+     * the exception goes to the [exceptionHandler], and [EventSource.Listener.onClose] is then called on the stream's own thread. One
+     * that drops tasks without a word stalls it until it is closed, and may drop [EventSource.Listener.onClose].
+     */
     public fun executor(executor: Executor?): Config = local { copy(executor = executor) }
 
     /** Asked for headers before each attempt; null, as it is unless set, for none. Takes the place of [asyncHeaders]. */
@@ -238,7 +243,7 @@ public class Config private constructor(
     /** Asked for headers before each attempt, with an answer that may come later and from elsewhere. Takes the place of [headers]. */
     public fun asyncHeaders(provider: AsyncHeaderProvider?): Config = local { copy(headers = null, asyncHeaders = provider) }
 
-    /** Gets what a listener throws. Unless set it is logged as a warning with [java.util.logging], which is logcat on Android. */
+    /** Gets what a listener or an executor throws. Unless set it is logged as a warning with [java.util.logging], which is logcat on Android. */
     public fun exceptionHandler(handler: ExceptionHandler): Config = local { copy(exceptionHandler = handler) }
 
     /** Whether the library may connect again without asking the app. A POST sent twice may cost money: hooks leave such sources alone. */
@@ -287,9 +292,10 @@ public class Config private constructor(
         on: Boolean,
     ): Config = with(option, if (on) 1 else 0)
 
-    // Tried out on a config of its own, so that a refusal comes from the call that caused it.
+    // Tried out on a config of its own, so that a refusal comes from the call that caused it. What depends on the URL, as https only
+    // does, is the constructor's to refuse.
     private fun with(option: Option): Config {
-        val trial = newNative("http://localhost/")
+        val trial = newNative("https://localhost/")
         try {
             check(trial, option.applyTo(trial))
         } finally {

@@ -14,7 +14,8 @@ package io.github.libeventsource
  * [state] throw [IllegalStateException]; where the stream has ended by itself they return false. Keep a reference for as
  * long as you want the stream: a source that nobody refers to any more is closed, without further events.
  *
- * @constructor Does no I/O. Throws [IllegalArgumentException] where the URL will not do. International hosts are converted with [java.net.IDN].
+ * @constructor Does no I/O. Throws [IllegalArgumentException] where the URL will not do, or the config not with it. International hosts
+ * are converted with [java.net.IDN].
  */
 public class EventSource
     @JvmOverloads
@@ -25,7 +26,7 @@ public class EventSource
     ) : AutoCloseable {
         /** What happens. Called one event at a time, on the config's executor or the stream's own thread. */
         public interface Listener {
-            /** An attempt is about to begin; the config's provider of headers has answered. */
+            /** An attempt is about to begin. [Config.headers] has been asked and has answered, [Config.asyncHeaders] has been asked. */
             public fun onConnect(
                 source: EventSource,
                 event: Event.Connect,
@@ -66,7 +67,8 @@ public class EventSource
         public fun interface BatchListener {
             /**
              * Called on the stream's own thread, whatever the config's executor. Nothing more is read until this returns, which is
-             * the way to slow the server down. Iterate once; what has not been iterated when the source is closed is dropped.
+             * the way to slow the server down. Iterate once; what has not been iterated when the source is closed, or when this
+             * returns or throws, is dropped.
              */
             public fun onEvents(
                 source: EventSource,
@@ -74,7 +76,7 @@ public class EventSource
             )
         }
 
-        private val stream = Stream(url, config)
+        internal val stream = Stream(url, config)
 
         init {
             try {
@@ -84,6 +86,14 @@ public class EventSource
                 throw exhausted
             }
         }
+
+        /**
+         * Calls [action] once, when all is over: after [Listener.onClose], where there is an executor after it has been given that, and
+         * where the source was never started after [close]; at once if it is over. For what lives as long as a source. On the
+         * thread that ends it, so it has to be quick; what it throws is lost. It must not refer to the source, which would then
+         * never be collected. Closing what is returned takes the action back.
+         */
+        public fun onEnd(action: Runnable): AutoCloseable = stream.onEnd(action)
 
         /** What the source is doing; CLOSED as soon as [close] has been called. */
         public val state: State
@@ -114,7 +124,8 @@ public class EventSource
         public fun fail(reason: String): Boolean = stream.fail(reason)
 
         /**
-         * Where to connect from the next attempt on; credentials in it included, the last event ID stays. Throws
+         * Where to connect from the next attempt on; credentials in it included, the last event ID stays. Between an [Event.Connect]
+         * and its attempt it counts for that one, for which a provider that has been asked is not asked again: [reconnect] does. Throws
          * [IllegalArgumentException] where the URL will not do, or Android's cleartext policy forbids it.
          */
         public fun setUrl(url: String): Boolean = stream.setUrl(url)
@@ -135,7 +146,9 @@ public class EventSource
          * Ends the stream. Returns at once; twice is fine. Only [Listener.onClose] is called from then on, but a call already begun
          * on another thread may still finish.
          */
-        override fun close(): Unit = stream.close()
+        override fun close() {
+            stream.close()
+        }
 
         /** What concerns the library as a whole. */
         public companion object {

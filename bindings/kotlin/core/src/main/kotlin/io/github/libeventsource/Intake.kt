@@ -32,19 +32,21 @@ internal class Intake(
         source: Long,
         wait: Boolean,
     ): Batch? {
-        val again = room
+        // What nobody decodes stays in the array that it came in.
+        val again = if (decodes) room else null
         val bytes = Native.fill(source, again, wait) ?: return null
         if (bytes === again) {
             quiet = 0
-            return Batch.of(bytes, decodes, stream)
+            return Batch.decoded(bytes, stream)
         }
         if (bytes.size > Batch.LARGEST / 2) {
-            if (again == null && bytes.size <= Batch.LARGEST) room = ByteArray(Batch.LARGEST)
-        } else if (again != null && ++quiet == QUIET) {
+            quiet = 0
+            if (decodes && room == null && bytes.size <= Batch.LARGEST) room = ByteArray(Batch.LARGEST)
+        } else if (room != null && ++quiet == QUIET) {
             room = null
             quiet = 0
         }
-        return Batch(bytes, null, stream)
+        return Batch(bytes, null, false, stream)
     }
 
     /** [batches] have been delivered. Where their data was not looked at, that of the next will not be, either. */

@@ -1,6 +1,8 @@
 package io.github.libeventsource
 
 import java.io.File
+import java.io.IOException
+import java.io.InputStream
 import java.nio.CharBuffer
 import java.nio.charset.CharacterCodingException
 import java.util.Locale
@@ -131,15 +133,34 @@ internal object Native {
             val resource =
                 Native::class.java.getResourceAsStream(name)
                     ?: throw UnsatisfiedLinkError("${missing.message}, and no $name in the jar: this platform is not supported")
-            // A file of its own for each class loader: the VM loads no file twice.
-            val file = File.createTempFile("libeventsource_jni", File(name).name)
             try {
-                resource.use { from -> file.outputStream().use { from.copyTo(it) } }
-                System.load(file.absolutePath)
-            } finally {
-                if (!file.delete()) file.deleteOnExit() // Windows keeps what is loaded
+                loadCopy(resource, File(name).name)
+            } catch (failure: IOException) {
+                throw unloadable(failure)
+            } catch (failure: UnsatisfiedLinkError) {
+                throw unloadable(failure)
             }
         }
+    }
+
+    private fun loadCopy(
+        resource: InputStream,
+        name: String,
+    ) {
+        // A file of its own for each class loader: the VM loads no file twice.
+        val file = File.createTempFile("libeventsource_jni", name)
+        try {
+            resource.use { from -> file.outputStream().use { from.copyTo(it) } }
+            System.load(file.absolutePath)
+        } finally {
+            if (!file.delete()) file.deleteOnExit() // Windows keeps what is loaded
+        }
+    }
+
+    private fun unloadable(cause: Throwable): Throwable {
+        val where = "java.io.tmpdir (${System.getProperty("java.io.tmpdir")})"
+        val advice = "name a directory there that can be written to and allows execution, or have the library on java.library.path"
+        return UnsatisfiedLinkError("the native library cannot be loaded from $where: ${cause.message}; $advice").initCause(cause)
     }
 
     private fun platform(): String {

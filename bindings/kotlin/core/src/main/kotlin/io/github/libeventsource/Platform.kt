@@ -9,8 +9,13 @@ import java.net.URISyntaxException
 
 /** What the platform, not the native library, knows: international names, the system's proxy, Android's cleartext policy. */
 internal object Platform {
-    /** [url] with its host as ASCII. What cannot be converted is left for the library to refuse. */
-    fun asciiHost(url: String): String {
+    /**
+     * [text] without the blanks around it and the line breaks and tabs in it, which the library and browsers take away first, and with
+     * its host as ASCII: what is asked about it here is asked about the URL that the library sees. What cannot be converted is left
+     * for the library to refuse.
+     */
+    fun asciiHost(text: String): String {
+        val url = text.trim { it <= ' ' }.filterNot { it in "\t\r\n" }
         val host = hostOf(url) ?: return url
         if (url.substring(host).all { it.code < 0x80 }) return url
         val ascii =
@@ -48,7 +53,7 @@ internal object Platform {
     /** Why Android's network security config forbids [url], or null if it does not. Elsewhere nothing is forbidden. */
     fun refusesCleartext(url: String): String? {
         if (!url.startsWith("http:", ignoreCase = true)) return null
-        val host = hostOf(url)?.let(url::substring) ?: url.substringAfter('[').substringBefore(']')
+        val host = hostOf(url)?.let(url::substring).orEmpty().removeSurrounding("[", "]")
         return if (isCleartextPermitted(host)) null else "cleartext HTTP to $host is not permitted by the network security policy"
     }
 
@@ -70,15 +75,15 @@ internal object Platform {
             null
         }
 
-    /** Where the host stands in [url], brackets, userinfo and port left out of it. */
+    /** Where the host stands in [url], userinfo and port left out of it, the brackets of an IPv6 address not. */
     private fun hostOf(url: String): IntRange? {
         val scheme = url.indexOf("://")
         if (scheme < 0) return null
         val from = scheme + 3
         val end = url.indexOfAny(charArrayOf('/', '?', '#'), from).let { if (it < 0) url.length else it }
         val host = url.lastIndexOf('@', end - 1).let { if (it < from) from else it + 1 }
-        if (host < end && url[host] == '[') return null
-        val port = url.indexOf(':', host).let { if (it in host until end) it else end }
+        val behind = if (host < end && url[host] == '[') url.indexOf(']', host).coerceIn(host, end) else host
+        val port = url.indexOf(':', behind).let { if (it in behind until end) it else end }
         return if (host < port) host until port else null
     }
 }

@@ -12,11 +12,11 @@ internal object Reaper {
     private class Watch(
         source: EventSource,
         val stream: Stream,
-        queue: ReferenceQueue<EventSource>,
+        queue: ReferenceQueue<Any>,
     ) : PhantomReference<EventSource>(source, queue)
 
     private val watched = HashSet<Watch>() // guarded by this object, as is thread
-    private val queue = ReferenceQueue<EventSource>()
+    private val queue = ReferenceQueue<Any>()
     private var thread: Thread? = null
 
     fun watch(
@@ -34,34 +34,53 @@ internal object Reaper {
     @Synchronized
     private fun forget(watch: Watch) {
         watched.remove(watch)
-        if (watched.isEmpty()) {
-            thread?.interrupt()
-            thread = null
-        }
+        // The thread has a look. An interrupt would do, too, but hit the app's log, or its actions at an end.
+        if (watched.isEmpty()) PhantomReference<Any>(this, queue).enqueue()
     }
 
     private fun newThread(): Thread {
-        val thread = Thread(null, { reap() }, "eventsource-reaper", 128L * 1024)
+        val thread = newBareThread(Runnable { reap() }, "eventsource-reaper", 128L * 1024)
         thread.isDaemon = true
         thread.contextClassLoader = null
         thread.start()
         return thread
     }
 
-    private fun reap() {
+    /** It outlives whoever made the first source, so it should hold none of his thread locals. Java 8 and old Androids have no way. */
+    private fun newBareThread(
+        work: Runnable,
+        name: String,
+        stackSize: Long,
+    ): Thread =
         try {
-            while (true) {
-                val stream = (queue.remove() as Watch).stream
-                if (stream.isRunning) {
-                    Logger
-                        .getLogger(
-                            "io.github.libeventsource",
-                        ).warning("an EventSource was collected while its stream ran: keep a reference, or close it")
-                }
-                stream.close()
-            }
-        } catch (_: InterruptedException) {
-            // the last source has ended; the next one starts another thread
+            Thread::class.java
+                .getConstructor(
+                    ThreadGroup::class.java,
+                    Runnable::class.java,
+                    String::class.java,
+                    Long::class.java,
+                    Boolean::class.java,
+                ).newInstance(null, work, name, stackSize, false)
+        } catch (_: ReflectiveOperationException) {
+            Thread(null, work, name, stackSize)
         }
+
+    fun warn() {
+        val logger = Logger.getLogger("io.github.libeventsource")
+        logger.warning("an EventSource was collected while its stream ran: keep a reference, or close it")
+    }
+
+    private fun reap() {
+        do {
+            // Whatever is thrown, by an interrupt or for want of memory: the next one has its turn.
+            Stream.quietly { (queue.remove() as? Watch)?.stream?.closeCollected() }
+        } while (isWanted())
+    }
+
+    /** Where it is not, the next source starts another thread. */
+    @Synchronized
+    private fun isWanted(): Boolean {
+        if (watched.isEmpty()) thread = null
+        return thread != null
     }
 }

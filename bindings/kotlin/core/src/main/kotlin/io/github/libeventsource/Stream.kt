@@ -11,7 +11,9 @@ import java.util.concurrent.TimeoutException
 import java.util.concurrent.atomic.AtomicBoolean
 
 /** Thrown after close. A type of its own, since a listener that another thread's close overtakes has done nothing wrong. */
-internal class ClosedException : IllegalStateException("the source is closed")
+internal class ClosedException(
+    val stream: Stream,
+) : IllegalStateException("the source is closed")
 
 /**
  * What an [EventSource] is made of, without a reference to it. The pulling thread alone waits in native code and frees the
@@ -24,7 +26,7 @@ internal class Stream(
     private val lock = Any()
     private var handle = newSource(url) // 0 once freed; guarded by lock, but the pulling thread, which frees it, reads it freely
     private var started = false
-    private var ended: Runnable? = null
+    private val ended = ArrayList<Runnable>(1)
     private var handedOver: HandOver? = null
     private var answer: Future<*>? = null
     private var interruptions = 0
@@ -44,15 +46,16 @@ internal class Stream(
             if (isClosed || handle == 0L) State.CLOSED else State.of(Native.state(handle))
         }
 
-    /** [action] is called once when the native source is gone, at once if it is. */
-    fun onEnd(action: Runnable) {
+    /** [action] is called once when the native source is gone, at once if it is. Closing what is returned takes it back. */
+    fun onEnd(action: Runnable): AutoCloseable {
         synchronized(lock) {
             if (handle != 0L) {
-                ended = action
-                return
+                ended.add(action)
+                return AutoCloseable { synchronized(lock) { ended.remove(action) } }
             }
         }
-        action.run()
+        quietly { action.run() }
+        return AutoCloseable {}
     }
 
     fun start(
@@ -60,7 +63,7 @@ internal class Stream(
         sink: Sink,
     ) {
         synchronized(lock) {
-            if (isClosed) throw ClosedException()
+            if (isClosed) throw ClosedException(this)
             check(!started) { "the source has been started" }
             val owner = WeakReference(source)
             val thread = Thread(null, { pull(owner, sink) }, "eventsource", config.local.stackSize)
@@ -70,17 +73,27 @@ internal class Stream(
         }
     }
 
-    fun close() {
+    /** False where that has been done before. */
+    fun close(): Boolean {
         val unstarted: Boolean
+        val pending: Future<*>?
         synchronized(lock) {
-            if (isClosed) return
+            if (isClosed) return false
             isClosed = true
             if (handle != 0L) Native.call(handle, Native.CLOSE, 0)
+            pending = interrupted()
             handedOver?.abandon()
             unstarted = !started
         }
-        cancelAnswer()
+        cancel(pending)
         if (unstarted) free()
+        return true
+    }
+
+    /** Nobody refers to the source any more. A log may take its time, so the close is first. */
+    fun closeCollected() {
+        val wasRunning = isRunning
+        if (close() && wasRunning) quietly { Reaper.warn() }
     }
 
     fun call(
@@ -89,7 +102,13 @@ internal class Stream(
     ): Boolean = locked { Native.call(it, call, delay) }
 
     /** As [call], for those that the answer of a provider is not waited for any longer. */
-    fun interrupt(call: Int): Boolean = call(call).also { cancelAnswer() }
+    fun interrupt(call: Int): Boolean {
+        var pending: Future<*>? = null
+        // Within the call: as soon as it has returned the next attempt may ask, and that answer is wanted.
+        val done = locked { Native.call(it, call, 0).also { status -> if (status >= 0) pending = interrupted() } }
+        cancel(pending)
+        return done
+    }
 
     fun callText(
         call: Int,
@@ -116,7 +135,7 @@ internal class Stream(
 
     private inline fun locked(call: (Long) -> Int): Boolean =
         synchronized(lock) {
-            if (isClosed) throw ClosedException()
+            if (isClosed) throw ClosedException(this)
             if (handle == 0L) return false
             val status = call(handle)
             if (status < 0) throw Native.refusal(status, "")
@@ -124,14 +143,14 @@ internal class Stream(
         }
 
     private fun free() {
-        val action: Runnable?
+        val actions: List<Runnable>
         synchronized(lock) {
             Native.sourceFree(handle)
             handle = 0
-            action = ended
-            ended = null
+            actions = ArrayList(ended)
+            ended.clear()
         }
-        action?.run()
+        for (action in actions) quietly { action.run() }
     }
 
     // ---- the pulling thread ----
@@ -159,10 +178,13 @@ internal class Stream(
             // Who hands events to another thread should not have to do so for a few of them.
             val batches = intake.take(handle, all = sink.isDirect)
             isLast = batches.last().isLast
-            owner.get()?.let { deliver(it, sink, batches) }
+            val source = owner.get()
+            // What nobody gets nobody can object to either: no attempt may follow from it.
+            if (source == null) closeCollected() else deliver(source, sink, batches)
             intake.delivered(batches)
         } catch (exhausted: Throwable) {
-            // no memory: these events are lost, the stream is not
+            // No memory: these events are lost, the stream is not. If an attempt was among them, it has not been asked about.
+            quietly { failWith(exhausted) }
             owner.get()?.let { report(config, it, exhausted) }
         }
         return isLast
@@ -185,7 +207,7 @@ internal class Stream(
         pending[0]?.let { await(source, it, before) }
     }
 
-    /** Runs [work] on [executor] and waits for it, unless a close comes before it begins. */
+    /** Runs [work] on [executor] and waits for it, unless a close comes before it begins. The last is run here if need be. */
     private fun handOver(
         source: EventSource,
         executor: Executor,
@@ -201,10 +223,14 @@ internal class Stream(
         }
         try {
             executor.execute(task)
-        } catch (rejected: RuntimeException) {
-            // nobody is left to deliver to
+        } catch (rejected: Throwable) {
+            // There is nobody to deliver to, but for the end. A pool that finds no thread has queued the task all the same.
+            val isOurs = task.abandon()
+            task.await()
+            synchronized(lock) { handedOver = null }
             if (!isClosed) report(config, source, rejected)
             source.close()
+            if (isLast && isOurs) work.run()
             return
         }
         if (isLast) return
@@ -227,9 +253,8 @@ internal class Stream(
             }
         }
 
-        fun abandon() {
-            if (begun.compareAndSet(false, true)) done.countDown()
-        }
+        /** False where it has begun, or been abandoned before. */
+        fun abandon(): Boolean = begun.compareAndSet(false, true).also { if (it) done.countDown() }
 
         fun await() = uninterruptibly { done.await() }
     }
@@ -244,11 +269,22 @@ internal class Stream(
         try {
             Platform.refusesCleartext(event.url)?.let { throw IllegalStateException(it) }
             config.local.headers?.let { set(it.headers(source, event)) }
-            return config.local.asyncHeaders?.headers(source, event)
+            return config.local.asyncHeaders?.let { answer(it, source, event) }
         } catch (refused: Throwable) {
             failWith(refused)
             return null
         }
+    }
+
+    // Java may answer null, which must not pass for having no provider.
+    private fun answer(
+        provider: AsyncHeaderProvider,
+        source: EventSource,
+        event: Event.Connect,
+    ): Future<out Map<String, String?>> {
+        val answer: Any? = provider.headers(source, event)
+        @Suppress("UNCHECKED_CAST")
+        return (answer ?: throw IllegalStateException("the provider of headers answered null")) as Future<out Map<String, String?>>
     }
 
     private fun await(
@@ -256,20 +292,30 @@ internal class Stream(
         future: Future<out Map<String, String?>>,
         before: Int,
     ) {
-        val isCurrent =
-            synchronized(lock) {
-                answer = future
-                interruptions == before
-            }
-        if (!isCurrent) future.cancel(true)
+        synchronized(lock) { answer = future }
+        if (!isWanted(before)) cancel(future)
         val timeout = config.local.connectTimeout
+        val begun = System.nanoTime()
         try {
-            uninterruptibly { set(if (timeout == 0L) future.get() else future.get(timeout, TimeUnit.MILLISECONDS)) }
+            while (isWanted(before)) {
+                val left = if (timeout == 0L) LOOK_MS else timeout - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun)
+                if (left <= 0) {
+                    cancel(future)
+                    failWith(IllegalStateException("no headers within $timeout ms"))
+                    return
+                }
+                // One that does not obey a cancel is not waited for: that is seen by looking.
+                val until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(minOf(left, LOOK_MS))
+                try {
+                    uninterruptibly { set(future.get(until - System.nanoTime(), TimeUnit.NANOSECONDS)) }
+                    return
+                } catch (_: TimeoutException) {
+                    // Nor is one busily waited for that has timed out by itself.
+                    uninterruptibly { TimeUnit.NANOSECONDS.sleep(until - System.nanoTime()) }
+                }
+            }
         } catch (_: CancellationException) {
-            if (synchronized(lock) { interruptions == before }) failWith(IllegalStateException("the headers were cancelled"))
-        } catch (_: TimeoutException) {
-            future.cancel(true)
-            failWith(IllegalStateException("no headers within $timeout ms"))
+            if (isWanted(before)) failWith(IllegalStateException("the headers were cancelled"))
         } catch (refused: ExecutionException) {
             failWith(refused.cause ?: refused)
         } catch (refused: RuntimeException) {
@@ -291,10 +337,13 @@ internal class Stream(
         }
     }
 
-    private fun cancelAnswer() {
-        val pending = synchronized(lock) { answer.also { interruptions++ } }
-        pending?.cancel(true)
-    }
+    /** With the lock held: the answer that is pending has become pointless. */
+    private fun interrupted(): Future<*>? = answer.also { interruptions++ }
+
+    private fun isWanted(before: Int): Boolean = synchronized(lock) { interruptions == before }
+
+    /** Never throws, whatever the app's Future does. */
+    private fun cancel(future: Future<*>?) = quietly { future?.cancel(true) }
 
     private fun newSource(url: String): Long {
         val native = config.toNative(url)
@@ -308,17 +357,28 @@ internal class Stream(
     }
 
     companion object {
+        private const val LOOK_MS = 100L
+
         /** Hands what a listener threw to the config's handler; what that throws goes to the log. */
         fun report(
             config: Config,
             source: EventSource,
             exception: Throwable,
         ) {
-            if (exception is ClosedException && source.state == State.CLOSED) return
+            if (exception is ClosedException && exception.stream === source.stream) return
             try {
                 config.local.exceptionHandler.onException(source, exception)
             } catch (second: Throwable) {
-                Config.LOGGING.onException(source, second)
+                quietly { Config.LOGGING.onException(source, second) }
+            }
+        }
+
+        /** For last resorts, which have no other: a log that throws, too, must end nothing. */
+        inline fun quietly(action: () -> Unit) {
+            try {
+                action()
+            } catch (_: Throwable) {
+                // nobody is left to tell
             }
         }
 

@@ -18,10 +18,7 @@ import java.io.IOException
 import java.net.InetAddress
 import java.net.InetSocketAddress
 import java.net.Proxy
-import java.net.ProxySelector
 import java.net.ServerSocket
-import java.net.SocketAddress
-import java.net.URI
 import java.util.zip.GZIPOutputStream
 import kotlin.concurrent.thread
 
@@ -191,8 +188,19 @@ class ConfigTest {
 
     @Test
     fun `https only`() {
-        assertThrows(IllegalArgumentException::class.java) { EventSource(server.url("/events"), Config().httpsOnly(true)) }
+        val config = Config().httpsOnly(true)
+        assertThrows(IllegalArgumentException::class.java) { EventSource(server.url("/events"), config) }
         EventSource(server.url("/events"), Config().httpsOnly(false)).close()
+        TestServer.start(emptyMap()).use { tls ->
+            tls.on("/events", listOf(redirect(307, server.url("/events"))))
+            val recorder = Recorder()
+            EventSource(tls.urlByName("/events"), config.onlyCaPem(tls.caPem).maxRetries(0)).use {
+                assertThrows(IllegalArgumentException::class.java) { it.setUrl(server.url("/events")) }
+                it.start(recorder)
+                assertEquals(ErrorKind.REDIRECT, recorder.await<Event.Error>().kind)
+            }
+        }
+        assertTrue(server.requests().isEmpty())
     }
 
     @Test
@@ -249,32 +257,15 @@ class ConfigTest {
     @Test
     fun `the system's proxy`() =
         withProxy { port, seen ->
-            val before = ProxySelector.getDefault()
-            val asked = ArrayList<URI>()
-            ProxySelector.setDefault(
-                object : ProxySelector() {
-                    override fun select(uri: URI): List<Proxy> {
-                        asked.add(uri)
-                        return listOf(Proxy(Proxy.Type.HTTP, InetSocketAddress.createUnresolved("127.0.0.1", port)))
-                    }
-
-                    override fun connectFailed(
-                        uri: URI,
-                        address: SocketAddress,
-                        failure: IOException,
-                    ) = Unit
-                },
-            )
-            try {
-                val error = run(Config().systemProxy(), server.url("/events?a b=ä")).filterIsInstance<Event.Error>().single()
-                assertEquals(ErrorKind.PROXY, error.kind)
-                assertEquals("127.0.0.1", asked.single().host)
-                assertEquals(1, seen.size)
-                server.on("/events", status(204))
-                assertTrue(run(Config()).none { it is Event.Error }, "only on request")
-            } finally {
-                ProxySelector.setDefault(before)
-            }
+            val asked =
+                withProxySelector(Proxy(Proxy.Type.HTTP, InetSocketAddress.createUnresolved("127.0.0.1", port))) {
+                    val error = run(Config().systemProxy(), server.url("/events?a b=ä")).filterIsInstance<Event.Error>().single()
+                    assertEquals(ErrorKind.PROXY, error.kind)
+                    assertEquals(1, seen.size)
+                    server.on("/events", status(204))
+                    assertTrue(run(Config()).none { it is Event.Error }, "only on request")
+                }
+            assertEquals("127.0.0.1", asked.single().host)
         }
 
     @Test
@@ -355,7 +346,8 @@ class ConfigTest {
         ) = refused(make).let { assertTrue(words in it, it) }
         assertSays("a header name may hold") { Config().header("bad name", "x") }
         assertSays("from 128 KiB to 256 MiB") { Config().stackSize(1) }
-        assertSays("https://") { EventSource("http://localhost/", Config().httpsOnly(true)) }
+        val onlyHttps = Config().httpsOnly(true)
+        assertSays("https://") { EventSource("http://localhost/", onlyHttps) }
         assertSays("certificate") { Config().addCaPem("no pem".toByteArray()) }
         assertSays("pin") { Config().addPin("short") }
         assertSays("http") { EventSource("ftp://localhost/") }

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.CyclicBarrier
+import java.util.concurrent.Executor
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicInteger
@@ -307,6 +308,26 @@ class ControlTest {
     }
 
     @Test
+    fun `a log that throws, too, ends nothing`() {
+        server.on("/events", stream("data: 1\n\ndata: 2\n\n"))
+        val logger = Logger.getLogger("io.github.libeventsource")
+        logger.setFilter { throw AssertionError("the log fails") }
+        try {
+            for (executor in listOf(null, Executor { it.run() })) {
+                val recorder = Recorder { _, event -> error(event.toString()) }
+                source(Config().executor(executor)).use { source ->
+                    source.start(recorder)
+                    recorder.await<Event.Message>()
+                    assertEquals("2", recorder.await<Event.Message>().data)
+                }
+                recorder.untilClose()
+            }
+        } finally {
+            logger.filter = null
+        }
+    }
+
+    @Test
     fun `without a handler exceptions are logged`() {
         server.on("/events", status(204))
         val logged = LinkedBlockingQueue<String>()
@@ -366,5 +387,19 @@ class ControlTest {
         closed.countDown()
         recorder.untilClose()
         assertEquals(0, thrown.get())
+    }
+
+    @Test
+    fun `a call to another source that is closed is one, even at one's own end`() {
+        server.on("/events", stream("data: 1\n\n"))
+        val other = source().also { it.close() }
+        val thrown = AtomicInteger()
+        val recorder = Recorder { _, event -> if (event is Event.Close) other.resume() }
+        val source = source(Config().exceptionHandler { _, _ -> thrown.incrementAndGet() })
+        source.start(recorder)
+        recorder.await<Event.Message>()
+        source.close()
+        recorder.untilClose()
+        eventually("handled") { thrown.get() == 1 }
     }
 }

@@ -12,6 +12,9 @@ import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import java.lang.reflect.Proxy
+import java.util.concurrent.Callable
+import java.util.concurrent.CompletableFuture
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Executor
 import java.util.concurrent.Executors
@@ -19,7 +22,9 @@ import java.util.concurrent.FutureTask
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.TimeUnit
+import java.util.concurrent.atomic.AtomicBoolean
 import java.util.concurrent.atomic.AtomicInteger
+import kotlin.concurrent.thread
 
 /** Which thread events come on, what waits for them, and how headers are asked for. */
 class DeliveryTest {
@@ -131,6 +136,46 @@ class DeliveryTest {
         source.start(recorder)
         assertEquals("shut down", thrown.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)?.message)
         eventually("closed") { source.state == State.CLOSED }
+        assertEquals(listOf("Close"), recorder.untilClose().map { it.javaClass.simpleName })
+        assertEquals(listOf("eventsource"), recorder.threads.map { it.name })
+        assertTrue(thrown.isEmpty(), "one refusal is enough")
+    }
+
+    @Test
+    fun `an executor that is shut down after the close does not lose its Close`() {
+        server.on("/events", stream("data: 1\n\n"))
+        repeat(20) {
+            val recorder = Recorder()
+            val pool = Executors.newSingleThreadExecutor()
+            val source = source(Config().executor(pool))
+            source.start(recorder)
+            recorder.await<Event.Message>()
+            source.close()
+            pool.shutdown()
+            assertEquals(1, recorder.untilClose().count { it is Event.Close })
+        }
+    }
+
+    @Test
+    fun `an executor that keeps a task and fails all the same ends the stream, and the task does nothing`() {
+        server.on("/events", stream("data: 1\n\n"))
+        val thrown = LinkedBlockingQueue<Throwable>()
+        val tasks = LinkedBlockingQueue<Runnable>()
+        val config =
+            Config()
+                .executor {
+                    tasks.add(it)
+                    throw OutOfMemoryError("unable to create native thread") // as a pool does that has queued it
+                }.exceptionHandler { _, it -> thrown.add(it) }
+        val source = source(config)
+        source.start(recorder)
+        assertEquals("unable to create native thread", thrown.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)?.message)
+        eventually("closed") { source.state == State.CLOSED }
+        eventually("offered the Close") { tasks.size == 2 }
+        assertEquals(listOf("Close"), recorder.untilClose().map { it.javaClass.simpleName })
+        tasks.forEach { it.run() }
+        assertTrue(recorder.events.isEmpty())
+        assertTrue(server.requests().isEmpty(), "an attempt that nobody was asked about")
     }
 
     @Test
@@ -253,6 +298,21 @@ class DeliveryTest {
     }
 
     @Test
+    fun `no answer at all does not pass for no provider`() {
+        server.on("/events", stream("data: in\n\n"))
+        // What a Java lambda may do.
+        val type = AsyncHeaderProvider::class.java
+        val provider = Proxy.newProxyInstance(type.classLoader, arrayOf(type)) { _, _, _ -> null } as AsyncHeaderProvider
+        source(Config().maxRetries(0).asyncHeaders(provider)).use {
+            it.start(recorder)
+            val error = recorder.await<Event.Error>()
+            assertEquals(ErrorKind.APPLICATION, error.kind)
+            assertTrue("null" in error.message, error.message)
+        }
+        assertTrue(server.requests().isEmpty())
+    }
+
+    @Test
     fun `close, pause and reconnect abandon an answer that has not come`() {
         server.on("/events", stream("data: in\n\n"))
         for (call in listOf("close", "pause", "reconnect")) {
@@ -286,6 +346,82 @@ class DeliveryTest {
                 source.close()
             }
             assertTrue(recorder.untilClose().none { it is Event.Error })
+        }
+    }
+
+    @Test
+    fun `an attempt after reconnect goes with the answer that was asked for it`() {
+        server.on("/events", listOf("sse", "stall"))
+        val pool = Executors.newScheduledThreadPool(1)
+        val asked = AtomicInteger()
+        val config =
+            Config().asyncHeaders { _, _ ->
+                val number = asked.incrementAndGet().toString()
+                pool.schedule(Callable { mapOf("X-Number" to number) }, 5, TimeUnit.MILLISECONDS)
+            }
+        val source = source(config)
+        // Others want the lock, too, so that whoever gives it away waits for it.
+        val isOver = AtomicBoolean()
+        val other = {
+            while (!isOver.get()) {
+                repeat(100) { source.setHeader("X-Any", "1") }
+                Thread.sleep(1)
+            }
+        }
+        val others = List(2) { thread(isDaemon = true, block = other) }
+        try {
+            source.start(recorder)
+            repeat(30) {
+                recorder.await<Event.Open>()
+                Thread.sleep(110) // an attempt less than 100 ms after another would be put off, and nothing would race
+                source.reconnect()
+            }
+            recorder.await<Event.Open>()
+        } finally {
+            isOver.set(true)
+            others.forEach { it.join() }
+            source.close()
+            pool.shutdown()
+        }
+        val numbers = server.requests().map { it.header("X-Number") }
+        assertEquals(numbers.size, numbers.toSet().size, "$numbers")
+    }
+
+    @Test
+    fun `an answer that does not obey is not waited for, and one that throws is no concern of close`() {
+        server.on("/events", stream("data: in\n\n"))
+
+        class Stubborn : CompletableFuture<Map<String, String?>>() {
+            override fun cancel(mayInterrupt: Boolean): Boolean = false
+        }
+
+        class Wild : CompletableFuture<Map<String, String?>>() {
+            override fun cancel(mayInterrupt: Boolean): Boolean = throw IllegalStateException("no cancel")
+        }
+        for (call in listOf("close", "reconnect")) {
+            for (answers in listOf({ Stubborn() }, { Wild() })) {
+                val recorder = Recorder()
+                val asked = AtomicInteger()
+                val config =
+                    Config().connectTimeout(0).asyncHeaders { _, _ ->
+                        if (asked.incrementAndGet() == 1) answers() else CompletableFuture.completedFuture(mapOf("X-A" to "2"))
+                    }
+                val source = source(config)
+                source.start(recorder)
+                recorder.next() as Event.Connect
+                if (call == "reconnect") {
+                    source.reconnect()
+                    assertEquals("in", recorder.await<Event.Message>().data)
+                }
+                source.close()
+                assertTrue(recorder.untilClose().none { it is Event.Error })
+            }
+        }
+        assertTrue(server.requests().all { it.header("X-A") == "2" })
+        // Nor is it that of a timeout.
+        source(Config().connectTimeout(50).asyncHeaders { _, _ -> Wild() }).use {
+            it.start(recorder)
+            assertTrue("50 ms" in recorder.await<Event.Error>().message)
         }
     }
 

@@ -13,6 +13,7 @@ import java.lang.ref.WeakReference
 import java.lang.reflect.Proxy
 import java.net.URLClassLoader
 import java.util.concurrent.CountDownLatch
+import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.logging.Logger
@@ -77,6 +78,101 @@ class LifetimeTest {
     }
 
     @Test
+    fun `no attempt follows that nobody could object to`() {
+        server.on("/events", stream("data: 1\n\n"))
+        val asked = AtomicInteger()
+
+        fun forget() {
+            val provider = HeaderProvider { _, _ -> error("no token ${asked.incrementAndGet()}") }
+            EventSource(server.url("/events"), Config().retry(1, 1).headers(provider)).start(Recorder())
+        }
+        val logger = Logger.getLogger("io.github.libeventsource")
+        logger.setFilter { false.also { Thread.sleep(300) } } // one that takes its time
+        try {
+            repeat(3) { forget() }
+            eventually("asked") { asked.get() >= 3 }
+            collect { threads().isEmpty() }
+        } finally {
+            logger.filter = null
+        }
+        assertTrue(server.requests().isEmpty())
+    }
+
+    @Test
+    fun `what is to be told of the end is told once, after Close`() {
+        server.on("/events", stream("data: 1\n\n"))
+        val told = LinkedBlockingQueue<String>()
+        val source = EventSource(server.url("/events"))
+        val recorder = Recorder { _, event -> if (event is Event.Close) told.add("Close") }
+        source.onEnd { told.add("one") }
+        source.onEnd { error("this is lost") }
+        source.onEnd { told.add("two") }
+        source.onEnd { told.add("taken back") }.close()
+        source.start(recorder)
+        recorder.await<Event.Message>()
+        assertTrue(told.isEmpty())
+        source.close()
+        assertEquals(listOf("Close", "one", "two"), List(3) { told.poll(DEADLINE_MS, TimeUnit.MILLISECONDS) })
+        eventually("over") { told.isEmpty() && threads().isEmpty() }
+        source.onEnd { told.add("at once") }
+        assertEquals("at once", told.remove())
+
+        val unstarted = EventSource(server.url("/events"))
+        unstarted.onEnd { told.add("unstarted") }
+        unstarted.close()
+        assertEquals(listOf("unstarted"), told.toList())
+    }
+
+    @Test
+    fun `a busy stream that nobody refers to is warned about, too, and no log is interrupted`() {
+        server.on("/flood", listOf("sse", TestServer.endless("data: 1\n\n")))
+        server.on("/quiet", stream("data: 1\n\n"))
+        val warnings = AtomicInteger()
+        val interrupted = AtomicInteger()
+        val logger = Logger.getLogger("io.github.libeventsource")
+        logger.setFilter {
+            try {
+                Thread.sleep(50)
+            } catch (_: InterruptedException) {
+                interrupted.incrementAndGet()
+            }
+            false.also { warnings.incrementAndGet() }
+        }
+
+        fun forget(path: String) = EventSource(server.url(path)).start(object : EventSource.Listener {}) // which keeps nothing
+        try {
+            for (path in listOf("/flood", "/quiet", "/flood", "/quiet")) {
+                forget(path)
+                collect { threads().isEmpty() }
+            }
+        } finally {
+            logger.filter = null
+        }
+        assertEquals(4, warnings.get())
+        assertEquals(0, interrupted.get())
+    }
+
+    @Test
+    fun `a log that throws keeps no source from being closed`() {
+        server.on("/events", stream("data: 1\n\n"))
+        val recorder = Recorder()
+
+        fun forget() = EventSource(server.url("/events")).start(recorder)
+        val logger = Logger.getLogger("io.github.libeventsource")
+        logger.setFilter { throw AssertionError("the log fails") }
+        try {
+            repeat(2) {
+                forget()
+                recorder.await<Event.Message>()
+                collect { server.connections().none { it.asJsonObject["held"].asBoolean } }
+            }
+            eventually("no thread is left") { threads().isEmpty() }
+        } finally {
+            logger.filter = null
+        }
+    }
+
+    @Test
     fun `a source that is referred to lives through collections`() {
         server.on("/events", listOf("sse", body("data: 1\n\n"), TestServer.waitFor("more"), body("data: 2\n\n"), "stall"))
         val recorder = Recorder()
@@ -89,6 +185,20 @@ class LifetimeTest {
         assertEquals(State.OPEN, source.state)
         source.close()
         recorder.untilClose()
+    }
+
+    @Test
+    fun `nothing that a thread hands down is kept by other sources`() {
+        eventually("no source is left") { threads().isEmpty() }
+        val local = InheritableThreadLocal<Any>()
+        local.set(Any())
+        val first = EventSource(server.url("/events")) // starts what watches
+        val value = WeakReference(local.get())
+        local.remove()
+        EventSource(server.url("/events")).use {
+            first.close()
+            collect { value.get() == null }
+        }
     }
 
     @Test

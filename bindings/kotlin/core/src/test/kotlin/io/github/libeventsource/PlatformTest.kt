@@ -4,6 +4,8 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
+import java.net.InetSocketAddress
+import java.net.Proxy
 
 /** What is done here and not in Rust, because the platform does it. */
 class PlatformTest {
@@ -25,6 +27,27 @@ class PlatformTest {
         assertEquals("https://ä:ö@xn--bcher-kva.example:8443", Platform.asciiHost("https://ä:ö@bücher.example:8443"))
         assertEquals("http://xn--fsq.xn--0zwm56d?a@b:c", Platform.asciiHost("http://例.测试?a@b:c"))
         assertThrows(IllegalArgumentException::class.java) { Platform.asciiHost("http://ä${"b".repeat(70)}/") }
+    }
+
+    @Test
+    fun `what the library takes away from a URL is not looked at here either`() {
+        assertEquals("http://xn--tda.test/a b", Platform.asciiHost(" \u0000\tht\ntp://\rü.test/a b\n "))
+        assertEquals("http://user@[::1]:80/", Platform.asciiHost("\nhttp://user@[::1]:80/ "))
+        assertEquals("", Platform.asciiHost(" \n"))
+    }
+
+    @Test
+    fun `selectors are asked about the host as it is`() {
+        val asked =
+            withProxySelector(Proxy(Proxy.Type.SOCKS, InetSocketAddress.createUnresolved("proxy.test", 1))) {
+                for (url in listOf(" https://u:p@[fe80::1]:8443/a?b ", "http://ü.test\n", "http://a_b.test:1/")) {
+                    assertEquals("socks5://proxy.test:1", Platform.systemProxy(url), url)
+                }
+            }
+        assertEquals(
+            listOf("https://[fe80::1]/ [fe80::1]", "http://xn--tda.test/ xn--tda.test", "http://a_b.test/ null"),
+            asked.map { "$it ${it.host}" },
+        )
     }
 
     @Test

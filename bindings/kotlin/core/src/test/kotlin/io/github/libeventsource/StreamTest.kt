@@ -237,6 +237,67 @@ class StreamTest {
         }
     }
 
+    /** Where all events of a batch have one type and one ID, these are kept once. */
+    @Test
+    fun `in a burst of equals, and of nearly equals, each keeps what is its own`() {
+        val count = 30_000
+        // The type and the ID of a message; null: a comment.
+        val shapes =
+            listOf<(Int) -> Pair<String, String>?>(
+                { "message" to "" },
+                { "x" to "one" },
+                { (if (it % 150 == 149) "y" else "x") to "one" },
+                { "x" to "${it / 90}" },
+                { if (it % 200 == 199) null else "x" to "one" },
+                { if (it / 1_000 % 2 == 0) null else "message" to "" },
+            )
+        for ((shape, of) in shapes.withIndex()) {
+            val burst =
+                (0 until count).joinToString("") {
+                    of(it)?.let { (type, id) -> "event: $type\nid: $id\ndata: number $it\n\n" } ?: ":number $it\n\n"
+                }
+            server.on("/shape/$shape", stream(burst))
+            val kept = ArrayList<Event>()
+            val wrong = AtomicInteger()
+            val done = CountDownLatch(1)
+
+            fun keep(
+                event: Event,
+                text: String,
+            ) {
+                if (text != "number ${kept.size}") wrong.incrementAndGet()
+                kept.add(event)
+                if (kept.size == count) done.countDown()
+            }
+            val listener =
+                object : EventSource.Listener {
+                    override fun onMessage(
+                        source: EventSource,
+                        event: Event.Message,
+                    ) = keep(event, event.data)
+
+                    override fun onComment(
+                        source: EventSource,
+                        event: Event.Comment,
+                    ) = keep(event, event.text)
+                }
+            EventSource(server.url("/shape/$shape")).use { source ->
+                source.start(listener)
+                assertTrue(done.await(DEADLINE_MS, TimeUnit.MILLISECONDS), "shape $shape: only ${kept.size}")
+            }
+            assertEquals(0, wrong.get(), "shape $shape")
+            for ((n, event) in kept.withIndex()) {
+                val expected = of(n)
+                if (event is Event.Message) {
+                    assertEquals(expected to "number $n", (event.type to event.lastEventId) to event.data)
+                } else {
+                    assertEquals(null to "number $n", expected to (event as Event.Comment).text)
+                }
+                assertEquals(server.url("/shape/$shape"), event.url)
+            }
+        }
+    }
+
     @Test
     fun `events of every size around the batch's end`() {
         // One write, so that they meet in one batch; sizes that fill 16 KiB exactly are among them.

@@ -27,37 +27,51 @@ public fun mainExecutor(): Executor {
 
 /**
  * Connects anew when the network changes, so that a stream does not have to find out by a timeout. Leaves sources alone that
- * are not repeatable. Needs ACCESS_NETWORK_STATE. Closing what is returned ends this; it does not keep the source alive.
+ * are not repeatable. Needs ACCESS_NETWORK_STATE. It ends with the source, or before, when what is returned is closed; it does not keep
+ * the source alive.
  */
 public fun EventSource.reconnectOnNetworkChange(context: Context): AutoCloseable {
     if (!config.isRepeatable) return AutoCloseable {}
     val manager = context.applicationContext.getSystemService(Context.CONNECTIVITY_SERVICE) as ConnectivityManager
     val watch = NetworkWatch(WeakReference(this), manager)
     watch.register()
-    return AutoCloseable { watch.unregister() }
+    return untilEnd { watch.unregister() }
 }
 
 /**
- * Pauses while none of the app's activities is started, and resumes after. Call it before the first activity starts, best in
- * [Application.onCreate]. Leaves sources alone that are not repeatable, and a pause of your own. Closing what is returned ends
- * this; it does not keep the source alive.
+ * Pauses when the last of the app's started activities stops, and resumes when one starts. Call it before the first activity
+ * starts, best in [Application.onCreate]; until one has started, as in a process that a job has woken, nothing is paused.
+ * Leaves sources alone that are not repeatable, and a pause of your own, but for one made while this pauses: that ends with it.
+ * It ends with the source, or before, when what is returned is closed; it does not keep the source alive.
  */
 public fun EventSource.pauseInBackground(application: Application): AutoCloseable {
     if (!config.isRepeatable) return AutoCloseable {}
     val watch = ActivityWatch(WeakReference(this), application)
     application.registerActivityLifecycleCallbacks(watch)
-    return AutoCloseable { application.unregisterActivityLifecycleCallbacks(watch) }
+    return untilEnd { application.unregisterActivityLifecycleCallbacks(watch) }
 }
 
-/** Calls one function of a source that may be closed or gone by now; false if it is. */
+/** What [stop] ends is over with the source, or when what is returned is closed; from then on nothing is kept. */
+private fun EventSource.untilEnd(stop: () -> Unit): AutoCloseable {
+    val end = onEnd { stop() }
+    return AutoCloseable {
+        end.close()
+        stop()
+    }
+}
+
+/**
+ * Calls one function of a source; false if close has been called or the source is gone. One that has ended, or has a final error, is
+ * neither: an answer to that error may yet revive it.
+ */
 private inline fun WeakReference<EventSource>.ask(call: EventSource.() -> Unit): Boolean {
     val source = get() ?: return false
-    try {
+    return try {
         source.call()
+        true
     } catch (_: IllegalStateException) {
-        return false
+        false
     }
-    return source.state != State.CLOSED
 }
 
 /** Marks what calls newer functions than API 21 has, behind a look at SDK_INT: the check of signatures leaves it out. */
@@ -82,7 +96,7 @@ private class NetworkWatch(
             manager.registerDefaultNetworkCallback(this)
         } else {
             @Suppress("DEPRECATION")
-            others.addAll(manager.allNetworks)
+            manager.allNetworks.filterTo(others) { isInternet(it) }
             current = others.lastOrNull()
             val internet = NetworkRequest.Builder().addCapability(NetworkCapabilities.NET_CAPABILITY_INTERNET).build()
             manager.registerNetworkCallback(internet, this)
@@ -107,11 +121,16 @@ private class NetworkWatch(
 
     @Synchronized
     override fun onLost(network: Network) {
-        others.remove(network)
-        if (network != current) return
+        val known = others.remove(network) || network == current
+        if (!known) return
+        // Before API 24 it is a guess which one the stream's connection goes over: any that is lost may be it.
         current = others.lastOrNull()
         if (current != null) changed() // else there is nothing to connect over until another one comes
     }
+
+    /** Those that are none are never told of as lost. */
+    private fun isInternet(network: Network): Boolean =
+        manager.getNetworkCapabilities(network)?.hasCapability(NetworkCapabilities.NET_CAPABILITY_INTERNET) != false
 
     private fun changed() {
         if (registered && !source.ask { reconnect() }) unregister()
@@ -137,8 +156,7 @@ private class ActivityWatch(
         if (started.isNotEmpty() || activity.isChangingConfigurations) return
         ask {
             if (state == State.PAUSED) return@ask // the app has done that itself
-            pause()
-            paused = true
+            paused = pause()
         }
     }
 

@@ -16,6 +16,7 @@ import io.github.libeventsource.TestServer.Companion.waitFor
 import io.github.libeventsource.eventually
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.awaitCancellation
@@ -163,6 +164,23 @@ class EventsTest {
             val source = source()
             val events = source.events().onEach { if (it is Event.Message) source.close() }.toList()
             assertEquals(listOf("Connect", "Open", "Message", "Close"), events.map { it.javaClass.simpleName })
+        }
+
+    @Test
+    fun `a close from another thread ends the flow with Close at whatever moment`() =
+        test {
+            server.on("/events", listOf("sse", endless("data: a\n\n")))
+            repeat(200) { round ->
+                val source = source()
+                val closing = launch(Dispatchers.Default, start = CoroutineStart.LAZY) { source.close() }
+                var messages = 0
+                var last: Event? = null
+                source.events().collect {
+                    last = it
+                    if (it is Event.Message && messages++ == round) closing.start()
+                }
+                assertTrue(last is Event.Close)
+            }
         }
 
     @Test

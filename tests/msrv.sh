@@ -37,7 +37,7 @@ if [ ! -d "$root" ]; then
   [ -n "$from" ] || die "apt knows no Debian mirror"
   rm -rf "$root.unfinished"
   mkdir -p "$root.unfinished"
-  mmdebstrap --quiet --variant=minbase --include=cargo,gcc,libc6-dev "$release" "$root.unfinished" "$from"
+  mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Retries "5"' --include=cargo,gcc,libc6-dev "$release" "$root.unfinished" "$from"
   mv "$root.unfinished" "$root"
 fi
 

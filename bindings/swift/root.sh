@@ -37,7 +37,7 @@ make_root() {
   unfinished=$root.unfinished
   rm -rf "$unfinished"
   mkdir -p "$unfinished"
-  mmdebstrap --quiet --variant=minbase --include="$packages" trixie "$unfinished" "$from"
+  mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Retries "5"' --include="$packages" trixie "$unfinished" "$from"
   mv "$unfinished" "$root"
 }
 

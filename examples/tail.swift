@@ -56,13 +56,17 @@ do {
   refuse(error.localizedDescription)
 }
 
-// close() is not for signal handlers; Dispatch hears of the signals in an ordinary thread.
+// close() is not for signal handlers; Dispatch hears of the signals in an ordinary thread, once it is ready to.
 let endings = [SIGINT, SIGTERM].map { number in
   signal(number, SIG_IGN)
-  let ending = DispatchSource.makeSignalSource(signal: number, queue: .global())
+  return DispatchSource.makeSignalSource(signal: number, queue: .global())
+}
+for ending in endings {
   ending.setEventHandler { source.close() }
-  ending.resume()
-  return ending
+  await withCheckedContinuation { ready in
+    ending.setRegistrationHandler { ready.resume() }
+    ending.resume()
+  }
 }
 
 for await event in source.events {

@@ -434,7 +434,8 @@ eventsource_status eventsource_next(eventsource *source, const eventsource_event
 // Prepares a source for an event loop: a thread of the library's does what blocks, eventsource_poll fetches the events.
 //
 // This counts as an AGAIN. After each AGAIN wake is called exactly once, when there is reason to poll: an event, a close,
-// resume or reconnect. It is called on the library's thread; typically it writes to a pipe or posts to the loop.
+// resume or reconnect; AGAINs with no wake between them share the next. It is called on the library's thread; typically it
+// writes to a pipe or posts to the loop.
 // eventsource_poll inside wake is BUSY. Where this fails, destroy has been called when it returns; else it is the last
 // thing that the library's thread does.
 eventsource_status eventsource_start_polled(eventsource *source,

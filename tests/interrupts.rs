@@ -221,9 +221,21 @@ fn held() -> (usize, usize) {
     (std::fs::read_dir("/proc/self/task").unwrap().count(), std::fs::read_dir("/proc/self/fd").unwrap().count())
 }
 
+/// The same when nothing is about to end: a joined thread is gone from the list a moment later.
+fn held_at_rest() -> (usize, usize) {
+    let (mut last, mut since) = (held(), Instant::now());
+    while since.elapsed() < Duration::from_millis(100) {
+        std::thread::sleep(Duration::from_millis(1));
+        let now = held();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    last
+}
+
 fn settle(before: (usize, usize), what: &str) {
     let end = Instant::now() + HANG;
-    // A joined thread is gone from the list a moment later.
     while held() != before {
         assert!(Instant::now() < end, "{what} leaves (threads, descriptors) {:?}, it had {before:?}", held());
         std::thread::sleep(Duration::from_millis(1));
@@ -257,7 +269,7 @@ fn phases() {
     let mut warm = tls();
     blocked(Driver::Start, &mut warm).close();
     drop(warm);
-    let before = held();
+    let before = held_at_rest();
     for (name, make) in PHASES {
         let mut times = Vec::new();
         for driver in DRIVERS {
@@ -336,7 +348,7 @@ fn lookups(file: &Path) {
         config
     };
     blocked(Driver::Start, &mut back_off()).close();
-    let before = held();
+    let before = held_at_rest();
     let mut times = Vec::new();
     // One name: one helper, whoever asks; another where the network may have changed, up to three.
     let mut lookups = 1;

@@ -727,7 +727,8 @@ fn timeouts_of_ours_are_timed_out_whatever_the_phase() {
             assert_eq!(first_error(&config)[1], "error TimedOut retry=1000");
         }
         // A stream that falls silent. A comment is a sign of life.
-        server.on("/idle", Script::sse().body("data: a\n\n").stall());
+        let whole = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: a\n\n"; // in one piece
+        server.on("/idle", Script::new().send(whole).stall());
         let mut config = fast(&server.url("/idle"));
         config.set_idle_timeout(Some(ms(50))).unwrap();
         assert_eq!(first_error(&config)[1..4], ["open", "message \"a\"", "error TimedOut 200 retry=1000"]);
@@ -736,15 +737,15 @@ fn timeouts_of_ours_are_timed_out_whatever_the_phase() {
 
 #[test]
 fn signs_of_life_put_the_idle_timeout_off() {
-    for_each_driver(|driver| {
+    for_each_driver_at_once(|driver| {
         let server = Server::start();
         let mut script = Script::sse().chunked();
         for _ in 0..8 {
-            script = script.pause(ms(50)).body(":\n");
+            script = script.pause(ms(500)).body(":\n");
         }
         server.on("/s", script.body("data: a\n\n").end());
         let mut config = fast(&server.url("/s"));
-        config.set_idle_timeout(Some(ms(300))).unwrap(); // less than the 400 ms of all, more than noise makes of 50
+        config.set_idle_timeout(Some(ms(3000))).unwrap(); // less than the 4 s of all, more than noise makes of 500 ms
         assert_eq!(*story_until(driver, &config, Kind::Message, 1).last().unwrap(), "close None 200");
         assert_eq!(server.requests().len(), 1);
     });
@@ -752,16 +753,16 @@ fn signs_of_life_put_the_idle_timeout_off() {
 
 #[test]
 fn the_response_timeout_starts_anew_for_each_hop() {
-    for_each_driver(|driver| {
+    for_each_driver_at_once(|driver| {
         let server = Server::start();
         for n in 0..6 {
             let redirect = Script::redirect(302, format!("/{}", n + 1));
-            let slow = Script { steps: [Script::new().pause(ms(60)).steps, redirect.steps].concat() };
+            let slow = Script { steps: [Script::new().pause(ms(600)).steps, redirect.steps].concat() };
             server.on(&format!("/{n}"), slow);
         }
         server.on("/6", Script::sse().body("data: a\n\n").stall());
         let mut config = fast(&server.url("/0"));
-        config.set_response_timeout(Some(ms(300))).unwrap(); // less than the 360 ms of all hops
+        config.set_response_timeout(Some(ms(3000))).unwrap(); // less than the 3.6 s of all hops
         assert_eq!(
             story_until(driver, &config, Kind::Message, 1),
             ["connect", "open", "message \"a\"", "close None 200"]

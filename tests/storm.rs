@@ -106,11 +106,11 @@ fn a_storm_never_makes_two_connections() {
     let before = messages.load(Ordering::SeqCst);
     source.reconnect().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
-    while messages.load(Ordering::SeqCst) == before {
+    // One of the connection before may be counted late.
+    while messages.load(Ordering::SeqCst) == before || source.state() != State::Open {
         assert!(Instant::now() < deadline, "no message after the storm");
         std::thread::sleep(Duration::from_millis(1));
     }
-    assert_eq!(source.state(), State::Open);
     source.free();
     stop.store(true, Ordering::SeqCst);
     let _ = TcpStream::connect(address).map(|stream| stream.shutdown(Shutdown::Both));

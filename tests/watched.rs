@@ -207,35 +207,43 @@ fn close_pause_and_reconnect_are_seen_by_the_watcher() {
 
 #[test]
 fn silence_is_noticed_and_polling_for_no_reason_does_not_put_it_off() {
-    for server in [Server::start(), Server::start_tls(&Tls::new())] {
-        let lively = (0..8).fold(Script::sse(), |script, n| script.body(format!("data: {n}\n\n")).pause(ms(150)));
-        server.on("/", lively.stall());
-        for idle in [false, true] {
-            let mut config = config(&server, "/");
-            config.set_idle_timeout(Some(ms(1000))).unwrap();
-            let (mut source, events) = begin(&config);
-            let mut messages = 0;
-            let end = std::time::Instant::now() + DEADLINE;
-            loop {
-                assert!(std::time::Instant::now() < end, "the silence was not noticed");
-                match source.poll().unwrap() {
-                    Some(event) if event.kind() == Kind::Error => {
-                        assert_eq!(event.error(), ErrorKind::TimedOut);
-                        assert_eq!(event.data(), "the server was silent for too long");
-                        break;
-                    }
-                    Some(event) => messages += usize::from(event.kind() == Kind::Message),
-                    None if idle => events.wait(),
-                    None => std::thread::sleep(ms(5)),
+    // Pauses far below the limit, however late the server's thread gets its turn. All at once, for time's sake.
+    let servers = [Server::start(), Server::start_tls(&Tls::new())];
+    let test = |server: &Server, idle| {
+        let lively = (0..6).fold(Script::sse(), |script, n| script.body(format!("data: {n}\n\n")).pause(ms(700)));
+        let path = format!("/{idle}");
+        server.on(&path, lively.stall());
+        let mut config = config(server, &path);
+        config.set_idle_timeout(Some(ms(3500))).unwrap();
+        let (mut source, events) = begin(&config);
+        let mut messages = 0;
+        let end = std::time::Instant::now() + DEADLINE;
+        loop {
+            assert!(std::time::Instant::now() < end, "the silence was not noticed");
+            match source.poll().unwrap() {
+                Some(event) if event.kind() == Kind::Error => {
+                    assert_eq!(event.error(), ErrorKind::TimedOut);
+                    assert_eq!(event.data(), "the server was silent for too long");
+                    break;
                 }
-            }
-            assert_eq!(messages, 8, "longer in all than the limit");
-            source.free();
-            if idle {
-                events.end();
+                Some(event) => messages += usize::from(event.kind() == Kind::Message),
+                None if idle => events.wait(),
+                None => std::thread::sleep(ms(5)),
             }
         }
-    }
+        assert_eq!(messages, 6, "longer in all than the limit");
+        source.free();
+        if idle {
+            events.end();
+        }
+    };
+    std::thread::scope(|scope| {
+        for server in &servers {
+            for idle in [false, true] {
+                scope.spawn(move || test(server, idle));
+            }
+        }
+    });
 }
 
 #[test]
@@ -344,10 +352,10 @@ fn the_end_of_a_body_is_seen_while_the_connection_stays() {
 fn bytes_that_are_framing_are_no_silence() {
     let server = Server::start();
     let head = Script::sse().header("Transfer-Encoding", "chunked");
-    let script = (0..10).fold(head, |script, _| script.send("0").pause(Duration::from_millis(300)));
+    let script = (0..10).fold(head, |script, _| script.send("0").pause(ms(500)));
     server.on("/", script.send("9\r\ndata: a\n\n\r\n").stall());
     let mut config = config(&server, "/");
-    config.set_idle_timeout(Some(Duration::from_secs(2))).unwrap();
+    config.set_idle_timeout(Some(ms(4000))).unwrap(); // of 5 seconds
     let (mut source, events) = begin(&config);
     until(&mut source, &events, |event| event.kind() == Kind::Open);
     until(&mut source, &events, |event| {

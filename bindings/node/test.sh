@@ -14,8 +14,7 @@ if [ -z "${EVENTSOURCE_TEST_SERVER:-}" ]; then
 fi
 
 nodes=("$@")
-[ ${#nodes[@]} -gt 0 ] || mapfile -t nodes < <(node scripts/nodes.mjs 20 22 newest)
-[ ${#nodes[@]} -gt 0 ]
+[ ${#nodes[@]} -gt 0 ] || { list=$(node scripts/nodes.mjs 20 22 newest) && mapfile -t nodes <<<"$list"; }
 
 # The oldest of them builds: the system's own may be older still. Its headers lie beside it, so node-gyp has nothing to download.
 prefix=$(dirname "$(dirname "$("${nodes[0]}" -p process.execPath)")")
@@ -41,9 +40,10 @@ for node in "${nodes[@]}"; do
   # The declarations are the same on every Node.
   [ $first = 0 ] || files+=(test/types.test.mjs)
   first=0
-  log=$target/node-tests.log
+  log=$target/node-tests-$("$node" --version).log
   if ! "$node" --test --test-reporter=spec --test-reporter-destination="$log" --test-timeout=400000 "${files[@]}"; then
-    sed -n '/failing tests/,$p' "$log"
+    # All of it where the runner itself has died.
+    if grep -q 'failing tests' "$log"; then sed -n '/failing tests/,$p' "$log"; else cat "$log"; fi
     exit 1
   fi
   grep -E '^ℹ (tests|pass|skipped|duration)' "$log"

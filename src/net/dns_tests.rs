@@ -51,6 +51,15 @@ impl Held {
         table.pending.get(host).into_iter().flatten().map(|lookup| lookup.waiting.len()).collect()
     }
 
+    /// Helpers begin when they get their turn.
+    fn until_asked(&self, times: usize) {
+        let end = std::time::Instant::now() + LONG;
+        while self.asked.load(Ordering::SeqCst) < times {
+            assert!(std::time::Instant::now() < end, "not asked");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// The helpers end: nothing of a test stays behind. They are detached, so this asks until it is so.
     fn finish(self) {
         let Held { lookups, release, .. } = self;
@@ -122,12 +131,13 @@ fn a_hung_lookup_ends_with_the_interrupt_and_with_the_deadline() {
     let interrupt = Interrupt::new();
     let stop = held.lookups.look_up(("a.test", 80), None, Deadline::after(Duration::from_millis(20)), &interrupt);
     assert!(matches!(stop, Err(Stop::TimedOut)));
+    held.until_asked(1);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| held.lookups.look_up(("a.test", 80), None, Deadline::never(), &interrupt));
         interrupt.fire();
         assert!(matches!(waiting.join().unwrap(), Err(Stop::Interrupted)));
     });
-    assert_eq!(held.asked.load(Ordering::SeqCst), 1, "the second attempt joined the first one's lookup");
+    assert_eq!(held.waiting("a.test").len(), 1, "the second attempt joined the first one's lookup");
     held.finish();
 }
 
@@ -188,12 +198,14 @@ fn on_another_network_a_name_is_asked_for_anew() {
         // However often the network changes: one name does not take all helpers.
         asking.push(ask(Some(Instant::now())));
         until(&[2, 3, 2]);
-        assert_eq!(held.asked.load(Ordering::SeqCst), LOOKUPS_OF_A_NAME);
+        assert_eq!(held.waiting("a.test").len(), LOOKUPS_OF_A_NAME);
+        held.until_asked(LOOKUPS_OF_A_NAME);
         for _ in 0..LOOKUPS_OF_A_NAME {
             held.release.send(()).unwrap();
         }
         assert!(asking.into_iter().all(|asked| asked.join().unwrap().is_ok()));
     });
+    assert_eq!(held.asked.load(Ordering::SeqCst), LOOKUPS_OF_A_NAME);
     held.finish();
 }
 

@@ -3,11 +3,12 @@
 #include <limits.h>
 #include <unistd.h>
 
-static int shared;
+static int shared, called;
 
 static void on_event(void *user_data, const eventsource_event *event) {
   (void)event;
   ++*(int *)user_data;
+  __atomic_store_n(&called, 1, __ATOMIC_RELAXED); // which puts nothing in order
 }
 
 int main(int argc, char **argv) {
@@ -37,10 +38,11 @@ int main(int argc, char **argv) {
     eventsource *source = source_for(argv[1], "/once");
     OK(eventsource_on(source, EVENTSOURCE_KIND_ANY, NULL, on_event, &shared, NULL));
     OK(eventsource_start(source));
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 30000 && !__atomic_load_n(&called, __ATOMIC_RELAXED); i++) {
       ++shared;
       usleep(1000);
     }
+    ++shared;
     eventsource_free(source);
   }
   return 0;

@@ -197,6 +197,7 @@ static void before_the_start(const char *base) {
     OK(eventsource_pause(source));
     if (driver != NEXT) {
       OK(driver == POLLED ? start_polled(source) : start_watched(source));
+      wait_for(&wakes, 1); // or that of the start may serve for the AGAIN, too
       CHECK(eventsource_poll_each(source, no_event, NULL) == EVENTSOURCE_STATUS_AGAIN);
       CHECK(eventsource_get_state(source) == EVENTSOURCE_STATE_PAUSED);
       int before = counted(&wakes);

@@ -45,6 +45,17 @@ pub fn for_each_driver(scenario: impl Fn(Driver)) {
     }
 }
 
+/// As `for_each_driver`, all at once: for scenarios that take their time. They have no state in common.
+pub fn for_each_driver_at_once(scenario: impl Fn(Driver) + Sync) {
+    std::thread::scope(|scope| {
+        for driver in DRIVERS {
+            let scenario = &scenario;
+            let thread = std::thread::Builder::new().name(format!("the driver {driver:?}"));
+            thread.spawn_scoped(scope, move || scenario(driver)).unwrap();
+        }
+    });
+}
+
 /// A clock on which waits take no time: to sleep is to move it. It moves for no other reason but `advance`.
 #[derive(Debug)]
 pub struct FastClock(Mutex<Hands>);

@@ -210,7 +210,7 @@ class EventSource extends EventTarget {
     this.#yielded = false;
     this.#looked = clock();
     this.#deadline = this.#looked + TURN;
-    this.#unwatched = 1;
+    this.#unwatched = 2; // after the first event, which may be slow
     let polled = false;
     do {
       const burst = this.#burst;

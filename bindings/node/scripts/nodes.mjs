@@ -28,7 +28,7 @@ function get(wanted) {
   if (wanted === own) return process.execPath;
   // What is there already serves: a test does not ask the registry each time.
   const marker = path.join(cache, wanted, 'node_modules', name, file);
-  if (!fs.existsSync(marker)) {
+  if (spawnSync(marker, ['--version']).status !== 0) {
     const version = versions().find((one) => (wanted === 'newest' ? Number(one.split('.')[0]) % 2 === 0 : one.startsWith(`${wanted}.`)));
     if (version === undefined) throw new Error(`there is no Node ${wanted}`);
     fs.mkdirSync(path.join(cache, wanted), { recursive: true });

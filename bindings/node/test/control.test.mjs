@@ -133,7 +133,9 @@ describe('header functions', () => {
     const source = open(url, { connectTimeout: 500, retry: { first: 1, max: 1 }, headers: () => ways.shift()() });
     const seen = record(source, 'open', 'message', 'error', 'close');
     await next(source, 'message');
-    assert.deepEqual(seen, [['error'], ['error'], ['error'], ['open'], ['message', 'x']]);
+    // Three, or more where the half second is too short for the connection.
+    assert.deepEqual(seen.slice(0, 3), [['error'], ['error'], ['error']]);
+    assert.deepEqual(seen.slice(3).filter(([type]) => type !== 'error'), [['open'], ['message', 'x']]);
     await finish(source);
   });
 

@@ -154,7 +154,9 @@ describe('workers', () => {
       import { parentPort, workerData } from 'node:worker_threads';
       const headers = Object.fromEntries(Array.from({ length: 100 }, (_, i) => ['X-' + i, 'value']));
       parentPort.postMessage('up');
-      for (;;) new EventSource(workerData, { headers, body: 'x'.repeat(1000) }).close();`;
+      // Some: each keeps its thread until the loop gets its turn.
+      for (let i = 0; i < 500; i++) new EventSource(workerData, { headers, body: 'x'.repeat(1000) }).close();
+      setInterval(() => {}, 1000);`;
     for (let round = 0; round < 40; round++) {
       const one = worker(text, server.url);
       await new Promise((resolve) => one.once('message', resolve));
@@ -337,14 +339,21 @@ test('10,000 sources leave nothing behind: memory, descriptors and threads are f
       for (let i = 0; i < 5; i++) { globalThis.gc(); await new Promise((resolve) => setTimeout(resolve, 20)); }
     }
     await some(2000);
-    const look = () => {
-      const { rss, heapTotal, heapUsed } = process.memoryUsage();
-      // What V8 keeps in reserve for new objects comes and goes, and is no leak.
-      return { native: rss - heapTotal, heapUsed, files: count('/proc/self/fd'), threads: count('/proc/self/task') };
+    // The least of several looks: threads that are about to end, and what V8 keeps in reserve for new objects, are no leak.
+    const look = async () => {
+      let least;
+      for (let i = 0; i < 20; i++) {
+        const { rss, heapTotal, heapUsed } = process.memoryUsage();
+        const seen = { native: rss - heapTotal, heapUsed, files: count('/proc/self/fd'), threads: count('/proc/self/task') };
+        least ??= seen;
+        for (const name in seen) least[name] = Math.min(least[name], seen[name]);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      return least;
     };
-    const before = look();
+    const before = await look();
     await some(8000);
-    console.log(JSON.stringify({ before, later: look() }));`;
+    console.log(JSON.stringify({ before, later: await look() }));`;
   const { code, stdout, stderr } = await script(text, [url], { flags: ['--expose-gc'], timeout: 300000 });
   assert.deepEqual([code, stderr], [0, '']);
   const { before, later } = JSON.parse(stdout);
@@ -352,7 +361,7 @@ test('10,000 sources leave nothing behind: memory, descriptors and threads are f
   assert.ok(later.native - before.native < 16 * 2 ** 20, `memory outside the heap grew by ${later.native - before.native} bytes`);
   assert.ok(later.heapUsed - before.heapUsed < 2 * 2 ** 20, `the heap grew by ${later.heapUsed - before.heapUsed} bytes`);
   if (isLinux) {
-    assert.equal(later.files, before.files);
+    assert.ok(later.files <= before.files, `${before.files} descriptors became ${later.files}`);
     assert.ok(later.threads <= before.threads, `${before.threads} threads became ${later.threads}`);
   }
   await own.stop();

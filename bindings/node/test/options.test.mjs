@@ -421,7 +421,7 @@ describe('proxy', () => {
           source.onclose = resolve;
         });
       }`;
-    const { code, stderr } = await script(text, [url], { env: { http_proxy: proxy.url, no_proxy: '' } });
+    const { code, stderr } = await script(text, [url], { env: { http_proxy: proxy.url, no_proxy: '', NO_PROXY: '' } });
     assert.equal(stderr, '');
     assert.equal(code, 0);
     assert.equal(proxy.asked.length, 1);

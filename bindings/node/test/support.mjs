@@ -63,7 +63,7 @@ export async function startServer(...flags) {
     stop() {
       child.ref();
       child.stdin.end();
-      return child.exitCode ?? once(child, 'exit');
+      return child.exitCode ?? child.signalCode ?? once(child, 'exit');
     },
   };
 }
@@ -114,15 +114,21 @@ export async function finish(source) {
 export const header = (request, name) =>
   request.headers.find(([other]) => other.toLowerCase() === name.toLowerCase())?.[1];
 
-/// Runs a program in a process of its own; a script that hangs is a failure.
+const group = process.platform !== 'win32';
+
+/// Runs a program in a process of its own; a script that hangs is a failure, and ends with all that it has started.
 export async function run(file, args = [], { input = '', env = {}, timeout = 180000, cwd } = {}) {
-  const child = spawn(file, args, { env: { ...process.env, NODE_OPTIONS: '', ...env }, timeout, killSignal: 'SIGKILL', cwd });
+  const child = spawn(file, args, { env: { ...process.env, NODE_OPTIONS: '', ...env }, cwd, detached: group });
+  const timer = setTimeout(() => {
+    try { process.kill(group ? -child.pid : child.pid, 'SIGKILL'); } catch { /* it has just ended */ }
+  }, timeout);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
   child.stdin.on('error', () => {}).end(input); // it may end without reading
   const [code, signal] = await once(child, 'close');
+  clearTimeout(timer);
   return { code, signal, stdout, stderr };
 }
 

@@ -112,7 +112,7 @@ impl Wire {
 
     fn decrypt(&self, tls: &Mutex<ServerConnection>, mut records: &[u8], shared: &Shared) -> io::Result<()> {
         let mut session = tls.lock().unwrap();
-        let shaking = session.is_handshaking();
+        let mut shaking = session.is_handshaking();
         while !records.is_empty() {
             session.read_tls(&mut records)?;
             let processed = session.process_new_packets();
@@ -120,22 +120,28 @@ impl Wire {
             let plain = processed.map_err(io::Error::other)?;
             let mut bytes = vec![0; plain.plaintext_bytes_to_read()];
             session.reader().read_exact(&mut bytes)?;
+            // Before what comes with its last record is answered.
+            if shaking && !session.is_handshaking() {
+                shaking = false;
+                self.note_handshake(&session, shared);
+            }
             self.deliver(&bytes);
             if plain.peer_has_closed() {
                 shared.change(|state| state.connections[self.number].close_notify = true);
             }
         }
-        if shaking && !session.is_handshaking() {
-            let facts = TlsFacts {
-                sni: session.server_name().map(str::to_owned),
-                alpn: session.alpn_protocol().map(|p| String::from_utf8_lossy(p).into_owned()),
-                resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
-                version: if session.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) { 3 } else { 2 },
-                client_certificates: session.peer_certificates().map_or(0, <[_]>::len),
-            };
-            shared.change(|state| state.connections[self.number].tls = Some(facts));
-        }
         Ok(())
+    }
+
+    fn note_handshake(&self, session: &ServerConnection, shared: &Shared) {
+        let facts = TlsFacts {
+            sni: session.server_name().map(str::to_owned),
+            alpn: session.alpn_protocol().map(|p| String::from_utf8_lossy(p).into_owned()),
+            resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+            version: if session.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) { 3 } else { 2 },
+            client_certificates: session.peer_certificates().map_or(0, <[_]>::len),
+        };
+        shared.change(|state| state.connections[self.number].tls = Some(facts));
     }
 
     fn flush(&self, session: &mut ServerConnection) -> io::Result<()> {

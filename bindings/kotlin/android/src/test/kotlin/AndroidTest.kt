@@ -268,14 +268,18 @@ class AndroidTest {
 
     @Test
     fun `a source that is watched can be collected`() {
-        fun forget() {
+        val kept = ArrayList<EventSource>() // or it might be collected before it has a message
+
+        fun make() {
             val source = source(Config().executor(mainExecutor()))
+            kept.add(source)
             source.start(recorder)
             source.reconnectOnNetworkChange(application)
             source.pauseInBackground(application)
         }
-        forget()
+        make()
         looping("a message") { recorder.events.any { it is Event.Message } }
+        kept.clear()
         looping("collected") {
             System.gc()
             server.connections().none { it.asJsonObject["held"].asBoolean }

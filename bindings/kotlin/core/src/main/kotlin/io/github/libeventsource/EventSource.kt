@@ -109,7 +109,7 @@ public class EventSource
         public fun pause(): Boolean = stream.interrupt(Native.PAUSE)
 
         /** Connects again after [pause], at once. */
-        public fun resume(): Boolean = stream.call(Native.RESUME)
+        public fun resume(): Boolean = stream.resume()
 
         /** The network has changed: drops the connection, forgets all waiting and connects at once. */
         public fun reconnect(): Boolean = stream.interrupt(Native.RECONNECT)

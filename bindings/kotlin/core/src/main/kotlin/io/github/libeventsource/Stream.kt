@@ -110,6 +110,18 @@ internal class Stream(
         return done
     }
 
+    /** As [interrupt] where there has been a pause, which may have come just before an attempt that it ends has been asked about. */
+    fun resume(): Boolean {
+        var pending: Future<*>? = null
+        val done =
+            locked {
+                if (State.of(Native.state(it)) == State.PAUSED) pending = interrupted()
+                Native.call(it, Native.RESUME, 0)
+            }
+        cancel(pending)
+        return done
+    }
+
     fun callText(
         call: Int,
         first: ByteArray,
@@ -299,7 +311,7 @@ internal class Stream(
         try {
             while (isWanted(before)) {
                 val left = if (timeout == 0L) LOOK_MS else timeout - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun)
-                if (left <= 0) {
+                if (left <= 0 && !future.isDone) {
                     cancel(future)
                     failWith(IllegalStateException("no headers within $timeout ms"))
                     return

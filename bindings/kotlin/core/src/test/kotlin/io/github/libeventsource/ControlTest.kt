@@ -187,15 +187,18 @@ class ControlTest {
     fun `close in a listener withholds the rest of the burst`() { // row 31
         server.on("/events", stream("data: 1\n\ndata: 2\n\n:c\n\ndata: 3\n\n"))
         val recorder = Recorder { source, event -> if (event is Event.Message) source.close() }
-        source().start(recorder)
-        assertEquals(listOf("Connect", "Open", "Message", "Close"), recorder.untilClose().map { it.javaClass.simpleName })
+        source().use {
+            it.start(recorder)
+            assertEquals(listOf("Connect", "Open", "Message", "Close"), recorder.untilClose().map { it.javaClass.simpleName })
+        }
     }
 
     @Test
     fun `close between two events of an iteration withholds the rest`() {
         server.on("/events", stream("data: 1\n\ndata: 2\n\ndata: 3\n\n"))
         val seen = LinkedBlockingQueue<String>()
-        source().start { source, events ->
+        val kept = source()
+        kept.start { source, events ->
             val iterator = events.iterator()
             while (iterator.hasNext()) {
                 val event = iterator.next()
@@ -210,6 +213,7 @@ class ControlTest {
         val all = ArrayList<String>()
         do all.add(seen.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)!!) while (!all.last().startsWith("close"))
         assertEquals(listOf("message message: 1"), all.filter { it.startsWith("message") })
+        kept.close() // which nothing else would refer to
     }
 
     @Test
@@ -321,6 +325,7 @@ class ControlTest {
                     assertEquals("2", recorder.await<Event.Message>().data)
                 }
                 recorder.untilClose()
+                recorder.threads.toList().forEach { it.join() } // which still logs
             }
         } finally {
             logger.filter = null

@@ -55,19 +55,20 @@ class LifetimeTest {
     fun `a source that nobody refers to any more is closed, and so is one never started`() {
         server.on("/events", stream("data: 1\n\n"))
         val recorder = Recorder()
+        val kept = ArrayList<EventSource>() // or one might be collected before it has a message
 
-        fun forget() {
-            EventSource(server.url("/events")).start(recorder)
-            EventSource(server.url("/events")).start(recorder)
+        fun make() {
+            repeat(2) { kept.add(EventSource(server.url("/events")).also { it.start(recorder) }) }
             EventSource(server.url("/events"))
         }
         val warnings = AtomicInteger()
         val logger = Logger.getLogger("io.github.libeventsource")
         logger.setFilter { record -> false.also { if ("keep a reference" in record.message) warnings.incrementAndGet() } }
         try {
-            forget()
+            make()
             recorder.await<Event.Message>()
             recorder.await<Event.Message>()
+            kept.clear()
             collect { server.connections().none { it.asJsonObject["held"].asBoolean } }
             eventually("no thread is left") { threads().isEmpty() }
         } finally {
@@ -81,16 +82,18 @@ class LifetimeTest {
     fun `no attempt follows that nobody could object to`() {
         server.on("/events", stream("data: 1\n\n"))
         val asked = AtomicInteger()
+        val kept = ArrayList<EventSource>()
 
-        fun forget() {
+        fun make() {
             val provider = HeaderProvider { _, _ -> error("no token ${asked.incrementAndGet()}") }
-            EventSource(server.url("/events"), Config().retry(1, 1).headers(provider)).start(Recorder())
+            kept.add(EventSource(server.url("/events"), Config().retry(1, 1).headers(provider)).also { it.start(Recorder()) })
         }
         val logger = Logger.getLogger("io.github.libeventsource")
         logger.setFilter { false.also { Thread.sleep(300) } } // one that takes its time
         try {
-            repeat(3) { forget() }
+            repeat(3) { make() }
             eventually("asked") { asked.get() >= 3 }
+            kept.clear()
             collect { threads().isEmpty() }
         } finally {
             logger.filter = null
@@ -156,14 +159,16 @@ class LifetimeTest {
     fun `a log that throws keeps no source from being closed`() {
         server.on("/events", stream("data: 1\n\n"))
         val recorder = Recorder()
+        val kept = ArrayList<EventSource>()
 
-        fun forget() = EventSource(server.url("/events")).start(recorder)
+        fun make() = kept.add(EventSource(server.url("/events")).also { it.start(recorder) })
         val logger = Logger.getLogger("io.github.libeventsource")
         logger.setFilter { throw AssertionError("the log fails") }
         try {
             repeat(2) {
-                forget()
+                make()
                 recorder.await<Event.Message>()
+                kept.clear()
                 collect { server.connections().none { it.asJsonObject["held"].asBoolean } }
             }
             eventually("no thread is left") { threads().isEmpty() }
@@ -205,11 +210,14 @@ class LifetimeTest {
     fun `an executor's source is collected too`() {
         server.on("/events", stream("data: 1\n\n"))
         val recorder = Recorder()
+        val kept = ArrayList<EventSource>()
 
-        fun forget() = EventSource(server.url("/events"), Config().executor { it.run() }).start(recorder)
-        forget()
+        fun make() = kept.add(EventSource(server.url("/events"), Config().executor { it.run() }).also { it.start(recorder) })
+        make()
         recorder.await<Event.Message>()
+        kept.clear()
         collect { server.connections().none { it.asJsonObject["held"].asBoolean } }
+        eventually("no thread is left") { threads().isEmpty() }
     }
 
     @Test
@@ -371,13 +379,16 @@ object SmallHeap {
 }
 
 object Logs {
+    private var kept: EventSource? = null
+
     @JvmStatic
     fun main(arguments: Array<String>) {
         for (level in listOf(4, 0)) {
             EventSource.setLogLevel(level)
             if (level == 0) println("silence")
             val closed = CountDownLatch(1)
-            EventSource(arguments[0] + "/events", Config().header("X-Token", "hush")).start { source, events ->
+            kept = EventSource(arguments[0] + "/events", Config().header("X-Token", "hush"))
+            kept?.start { source, events ->
                 for (event in events) {
                     if (event is Event.Message) source.close()
                     if (event is Event.Close) closed.countDown()

@@ -73,9 +73,9 @@ class PlatformTest {
 
     @Test
     fun `an international host goes out as punycode`() {
-        // Not to be resolved: the last URL tried is what shows it.
+        // Not to be resolved, which may take its time: the last URL tried is what shows it.
         val recorder = Recorder()
-        EventSource("http://bücher.invalid:1/ä", Config().maxRetries(0).connectTimeout(0)).use { // a resolver may take its time
+        EventSource("http://bücher.invalid:1/ä", Config().maxRetries(0).connectTimeout(0)).use {
             it.start(recorder)
             assertEquals("http://xn--bcher-kva.invalid:1/%C3%A4", recorder.next().url)
             assertEquals(ErrorKind.DNS, recorder.await<Event.Error>().kind)

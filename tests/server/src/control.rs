@@ -100,7 +100,14 @@ fn answer(servers: &Servers, request: &Request, connection: &mut Connection) -> 
     let text = value.to_string();
     let head =
         Script::status(status, "Status").header("Content-Type", "application/json").header("Connection", "close");
-    connection.run(&head.length(text.len() as u64).body(text).end())
+    let answered = connection.run(&head.length(text.len() as u64).body(text).end());
+    // Last, since all ends with it.
+    if request.path() == "/shutdown" {
+        if let Some(over) = lock(&servers.over).take() {
+            over();
+        }
+    }
+    answered
 }
 
 fn call(servers: &Servers, request: &Request) -> Result<Value, String> {
@@ -111,12 +118,7 @@ fn call(servers: &Servers, request: &Request) -> Result<Value, String> {
     let a = &arguments;
     match request.path() {
         "/start" => return start(servers, a),
-        "/shutdown" => {
-            if let Some(over) = lock(&servers.over).take() {
-                over();
-            }
-            return Ok(json!({}));
-        }
+        "/shutdown" => return Ok(json!({})), // and `answer` does it
         _ => {}
     }
     let no_call = || format!("no call {}", request.path());

@@ -202,7 +202,8 @@ impl EventSource {
     }
 
     /// Prepares the source for an event loop. `wake` is called on the library's thread, once after each time that
-    /// [`poll`](Self::poll) had nothing (and once after this call), when there is a reason to poll again. It must not block.
+    /// [`poll`](Self::poll) had nothing (and once after this call), when there is a reason to poll again; polls that had nothing
+    /// with no wake between them share the next. It must not block.
     ///
     /// # Errors
     /// [`CallError::Busy`] where a driver runs or a callback is registered, [`CallError::Closed`] after CLOSE,

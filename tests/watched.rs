@@ -210,7 +210,7 @@ fn silence_is_noticed_and_polling_for_no_reason_does_not_put_it_off() {
     // Pauses far below the limit, however late the server's thread gets its turn. All at once, for time's sake.
     let servers = [Server::start(), Server::start_tls(&Tls::new())];
     let test = |server: &Server, idle| {
-        let lively = (0..6).fold(Script::sse(), |script, n| script.body(format!("data: {n}\n\n")).pause(ms(700)));
+        let lively = (0..7).fold(Script::sse(), |script, n| script.body(format!("data: {n}\n\n")).pause(ms(700)));
         let path = format!("/{idle}");
         server.on(&path, lively.stall());
         let mut config = config(server, &path);
@@ -231,7 +231,7 @@ fn silence_is_noticed_and_polling_for_no_reason_does_not_put_it_off() {
                 None => std::thread::sleep(ms(5)),
             }
         }
-        assert_eq!(messages, 6, "longer in all than the limit");
+        assert_eq!(messages, 7, "longer in all than the limit");
         source.free();
         if idle {
             events.end();

@@ -14,7 +14,7 @@ if [ -z "${EVENTSOURCE_TEST_SERVER:-}" ]; then
 fi
 
 nodes=("$@")
-[ ${#nodes[@]} -gt 0 ] || { list=$(node scripts/nodes.mjs 20 22 newest) && mapfile -t nodes <<<"$list"; }
+[ ${#nodes[@]} -gt 0 ] || { list=$(node scripts/nodes.mjs 20 22 newest) && mapfile -t nodes <<<"$list"; } || exit
 
 # The oldest of them builds: the system's own may be older still. Its headers lie beside it, so node-gyp has nothing to download.
 prefix=$(dirname "$(dirname "$("${nodes[0]}" -p process.execPath)")")

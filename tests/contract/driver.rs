@@ -394,7 +394,7 @@ fn restart_connects_again_at_once_and_is_no_error(h: &Harness) {
 }
 
 fn silence_is_an_error_under_a_read_timeout(h: &Harness) {
-    let more = json!({ "readTimeoutMs": 2000, "initialDelayMs": 1 });
+    let more = json!({ "readTimeoutMs": 4000, "initialDelayMs": 1 });
     let mut s = h.stream("silence", [held("data: a\n\n"), held("data: b\n\n")], more);
     s.message("a");
     s.error();

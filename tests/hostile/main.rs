@@ -377,7 +377,7 @@ fn a_reset_in_any_phase_is_an_io_error() {
         ("gzip", Script::sse().gzip()),
     ] {
         let seen = attempt(script.clone().body("data: a\n\n").wait_for("x").reset(), |c| {
-            c.set_idle_timeout(Some(Duration::from_secs(2))).unwrap();
+            c.set_idle_timeout(Some(Duration::from_secs(4))).unwrap();
         });
         assert_eq!(seen, [plain(Kind::Open), plain(Kind::Message), error(ErrorKind::TimedOut, 200, true)], "{framing}");
         // The reset may overtake what was sent before it, so only the end is certain.

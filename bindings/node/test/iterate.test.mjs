@@ -187,7 +187,7 @@ test('nothing is read while the body of the loop is busy', async () => {
 
 test('while the body of the loop waits, what has come in the meantime keeps nobody busy', async () => {
   const steps = [{ sse: {} }, { body: 'data: 0\n\n' }];
-  for (let i = 1; i < 4; i++) steps.push({ pause_ms: 50 }, { body: `data: ${i}\n\n` });
+  for (let i = 1; i < 60; i++) steps.push({ pause_ms: 50 }, { body: `data: ${i}\n\n` }); // all the time
   const source = open(await server.on('/waiting', [...steps, 'stall']));
   let least = Infinity;
   for await (const { data } of source) {

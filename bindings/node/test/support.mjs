@@ -115,13 +115,27 @@ export const header = (request, name) =>
   request.headers.find(([other]) => other.toLowerCase() === name.toLowerCase())?.[1];
 
 const group = process.platform !== 'win32';
+const running = new Set();
+function kill({ pid }) {
+  try { process.kill(group ? -pid : pid, 'SIGKILL'); } catch { /* it has just ended */ }
+}
+// A group of its own is not told when the tests are.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(signal, () => {
+    running.forEach(kill);
+    process.kill(process.pid, signal);
+  });
+}
 
 /// Runs a program in a process of its own; a script that hangs is a failure, and ends with all that it has started.
 export async function run(file, args = [], { input = '', env = {}, timeout = 180000, cwd } = {}) {
   const child = spawn(file, args, { env: { ...process.env, NODE_OPTIONS: '', ...env }, cwd, detached: group });
+  let late = false;
   const timer = setTimeout(() => {
-    try { process.kill(group ? -child.pid : child.pid, 'SIGKILL'); } catch { /* it has just ended */ }
+    late = true;
+    kill(child);
   }, timeout);
+  running.add(child);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
@@ -129,6 +143,8 @@ export async function run(file, args = [], { input = '', env = {}, timeout = 180
   child.stdin.on('error', () => {}).end(input); // it may end without reading
   const [code, signal] = await once(child, 'close');
   clearTimeout(timer);
+  running.delete(child);
+  if (late) throw new Error(`${file} hangs; what it has written:\n${stdout}${stderr}`);
   return { code, signal, stdout, stderr };
 }
 

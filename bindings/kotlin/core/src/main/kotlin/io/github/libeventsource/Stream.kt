@@ -311,17 +311,17 @@ internal class Stream(
         try {
             while (isWanted(before)) {
                 val left = if (timeout == 0L) LOOK_MS else timeout - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun)
-                if (left <= 0 && !future.isDone) {
-                    cancel(future)
-                    failWith(IllegalStateException("no headers within $timeout ms"))
-                    return
-                }
                 // One that does not obey a cancel is not waited for: that is seen by looking.
-                val until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(minOf(left, LOOK_MS))
+                val until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(left.coerceIn(0, LOOK_MS))
                 try {
                     uninterruptibly { set(future.get(until - System.nanoTime(), TimeUnit.NANOSECONDS)) }
                     return
                 } catch (_: TimeoutException) {
+                    if (left <= 0) {
+                        cancel(future)
+                        failWith(IllegalStateException("no headers within $timeout ms"))
+                        return
+                    }
                     // Nor is one busily waited for that has timed out by itself.
                     uninterruptibly { TimeUnit.NANOSECONDS.sleep(until - System.nanoTime()) }
                 }

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
@@ -484,8 +484,8 @@ impl<W: FnMut()> Serve<W> {
             if papers.over {
                 return None;
             }
-            let now = papers.ring_at.map(|_| Instant::now());
-            if papers.ring_at.is_some_and(|moment| Some(moment) <= now) {
+            let left = papers.ring_at.map(|moment| moment.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
                 papers.ring_at = None;
                 if std::mem::take(&mut papers.armed) {
                     drop(papers);
@@ -511,12 +511,9 @@ impl<W: FnMut()> Serve<W> {
                 }
             }
             papers.waiting = true;
-            papers = match (papers.ring_at, now) {
-                (Some(moment), Some(now)) => {
-                    let waited = desk.called.wait_timeout(papers, moment.saturating_duration_since(now));
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                _ => desk.called.wait(papers).unwrap_or_else(PoisonError::into_inner),
+            papers = match papers.ring_at.and(left) {
+                Some(left) => desk.called.wait_timeout(papers, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => desk.called.wait(papers).unwrap_or_else(PoisonError::into_inner),
             };
             papers.waiting = false;
         }

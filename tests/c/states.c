@@ -305,7 +305,7 @@ static void while_running(const char *base) {
       CHECK(eventsource_start(source) == CLOSED);
       CHECK(eventsource_run(source) == CLOSED);
       CHECK(start_polled(source) == CLOSED);
-    CHECK(start_watched(source) == CLOSED);
+      CHECK(start_watched(source) == CLOSED);
       closes(source, driver);
       closed(source);
       eventsource_free(source);

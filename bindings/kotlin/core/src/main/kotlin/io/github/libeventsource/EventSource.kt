@@ -109,7 +109,7 @@ public class EventSource
         public fun pause(): Boolean = stream.interrupt(Native.PAUSE)
 
         /** Connects again after [pause], at once. */
-        public fun resume(): Boolean = stream.resume()
+        public fun resume(): Boolean = stream.interrupt(Native.RESUME, from = State.PAUSED)
 
         /** The network has changed: drops the connection, forgets all waiting and connects at once. */
         public fun reconnect(): Boolean = stream.interrupt(Native.RECONNECT)

@@ -101,22 +101,17 @@ internal class Stream(
         delay: Long = 0,
     ): Boolean = locked { Native.call(it, call, delay) }
 
-    /** As [call], for those that the answer of a provider is not waited for any longer. */
-    fun interrupt(call: Int): Boolean {
+    /** As [call], for those that the answer of a provider is not waited for any longer; only where the state was [from], if there is one. */
+    fun interrupt(
+        call: Int,
+        from: State? = null,
+    ): Boolean {
         var pending: Future<*>? = null
         // Within the call: as soon as it has returned the next attempt may ask, and that answer is wanted.
-        val done = locked { Native.call(it, call, 0).also { status -> if (status >= 0) pending = interrupted() } }
-        cancel(pending)
-        return done
-    }
-
-    /** As [interrupt] where there has been a pause, which may have come just before an attempt that it ends has been asked about. */
-    fun resume(): Boolean {
-        var pending: Future<*>? = null
         val done =
             locked {
-                if (State.of(Native.state(it)) == State.PAUSED) pending = interrupted()
-                Native.call(it, Native.RESUME, 0)
+                val interrupts = from == null || State.of(Native.state(it)) == from
+                Native.call(it, call, 0).also { status -> if (interrupts && status >= 0) pending = interrupted() }
             }
         cancel(pending)
         return done

@@ -22,6 +22,7 @@ import java.util.concurrent.FutureTask
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.TimeUnit
+import java.util.concurrent.TimeoutException
 import java.util.concurrent.atomic.AtomicBoolean
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.concurrent.thread
@@ -294,6 +295,57 @@ class DeliveryTest {
             assertEquals(ErrorKind.APPLICATION, second.kind)
             assertTrue("200 ms" in second.message)
             assertEquals("in", recorder.await<Event.Message>().data)
+        }
+    }
+
+    @Test
+    fun `an answer that is there when its time is up counts`() {
+        server.on("/events", stream("data: in\n\n"))
+        val config =
+            Config().retry(1, 1).connectTimeout(200).asyncHeaders { _, _ ->
+                object : CompletableFuture<Map<String, String?>>() {
+                    // As for a thread that does not get its turn.
+                    override fun get(
+                        timeout: Long,
+                        unit: TimeUnit,
+                    ): Map<String, String?> {
+                        if (isDone) return super.get(timeout, unit)
+                        Thread.sleep(300)
+                        complete(emptyMap())
+                        throw TimeoutException()
+                    }
+                }
+            }
+        source(config).use {
+            it.start(recorder)
+            do {
+                val event = recorder.next()
+                assertTrue(event !is Event.Error || event.kind != ErrorKind.APPLICATION, "$event")
+            } while (event !is Event.Message)
+        }
+    }
+
+    @Test
+    fun `resume ends the wait for the answer to an attempt that a pause has ended before anybody was asked`() {
+        server.on("/events", stream("data: in\n\n"))
+        val asked = LinkedBlockingQueue<CompletableFuture<Map<String, String?>>>()
+        val config = Config().connectTimeout(0).asyncHeaders { _, _ -> CompletableFuture<Map<String, String?>>().also { asked.add(it) } }
+        source(config).use { source ->
+            val field = Stream::class.java.getDeclaredField("lock")
+            field.isAccessible = true
+            val lock = field.get(source.stream)
+            synchronized(lock) {
+                source.start(recorder)
+                eventually("it has Connect, and no more") {
+                    Thread.getAllStackTraces().keys.any { it.name == "eventsource" && it.state == Thread.State.BLOCKED }
+                }
+                source.pause()
+            }
+            val first = asked.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)!!
+            source.resume()
+            asked.poll(DEADLINE_MS, TimeUnit.MILLISECONDS)!!.complete(emptyMap())
+            assertEquals("in", recorder.await<Event.Message>().data)
+            assertTrue(first.isCancelled)
         }
     }
 

@@ -33,6 +33,21 @@ class LifetimeTest {
             until()
         }
 
+    /** Started sources that nothing refers to once [until] has returned: before that one might be collected too soon. */
+    private fun forgotten(
+        count: Int,
+        listener: EventSource.Listener,
+        config: Config = Config(),
+        until: () -> Unit,
+    ) {
+        val kept = ArrayList<EventSource>()
+        repeat(count) { kept.add(EventSource(server.url("/events"), config).also { it.start(listener) }) }
+        until()
+        kept.clear()
+    }
+
+    private fun collectAll() = collect { server.connections().none { it.asJsonObject["held"].asBoolean } }
+
     /** Runs [main] in a VM of its own and gives what it printed; fails if it does not end well. */
     private fun child(
         main: Class<*>,
@@ -55,21 +70,13 @@ class LifetimeTest {
     fun `a source that nobody refers to any more is closed, and so is one never started`() {
         server.on("/events", stream("data: 1\n\n"))
         val recorder = Recorder()
-        val kept = ArrayList<EventSource>() // or one might be collected before it has a message
-
-        fun make() {
-            repeat(2) { kept.add(EventSource(server.url("/events")).also { it.start(recorder) }) }
-            EventSource(server.url("/events"))
-        }
         val warnings = AtomicInteger()
         val logger = Logger.getLogger("io.github.libeventsource")
         logger.setFilter { record -> false.also { if ("keep a reference" in record.message) warnings.incrementAndGet() } }
         try {
-            make()
-            recorder.await<Event.Message>()
-            recorder.await<Event.Message>()
-            kept.clear()
-            collect { server.connections().none { it.asJsonObject["held"].asBoolean } }
+            forgotten(2, recorder) { repeat(2) { recorder.await<Event.Message>() } }
+            EventSource(server.url("/events"))
+            collectAll()
             eventually("no thread is left") { threads().isEmpty() }
         } finally {
             logger.filter = null
@@ -82,18 +89,11 @@ class LifetimeTest {
     fun `no attempt follows that nobody could object to`() {
         server.on("/events", stream("data: 1\n\n"))
         val asked = AtomicInteger()
-        val kept = ArrayList<EventSource>()
-
-        fun make() {
-            val provider = HeaderProvider { _, _ -> error("no token ${asked.incrementAndGet()}") }
-            kept.add(EventSource(server.url("/events"), Config().retry(1, 1).headers(provider)).also { it.start(Recorder()) })
-        }
+        val config = Config().retry(1, 1).headers { _, _ -> error("no token ${asked.incrementAndGet()}") }
         val logger = Logger.getLogger("io.github.libeventsource")
         logger.setFilter { false.also { Thread.sleep(300) } } // one that takes its time
         try {
-            repeat(3) { make() }
-            eventually("asked") { asked.get() >= 3 }
-            kept.clear()
+            forgotten(3, Recorder(), config) { eventually("asked") { asked.get() >= 3 } }
             collect { threads().isEmpty() }
         } finally {
             logger.filter = null
@@ -159,17 +159,12 @@ class LifetimeTest {
     fun `a log that throws keeps no source from being closed`() {
         server.on("/events", stream("data: 1\n\n"))
         val recorder = Recorder()
-        val kept = ArrayList<EventSource>()
-
-        fun make() = kept.add(EventSource(server.url("/events")).also { it.start(recorder) })
         val logger = Logger.getLogger("io.github.libeventsource")
         logger.setFilter { throw AssertionError("the log fails") }
         try {
             repeat(2) {
-                make()
-                recorder.await<Event.Message>()
-                kept.clear()
-                collect { server.connections().none { it.asJsonObject["held"].asBoolean } }
+                forgotten(1, recorder) { recorder.await<Event.Message>() }
+                collectAll()
             }
             eventually("no thread is left") { threads().isEmpty() }
         } finally {
@@ -210,13 +205,8 @@ class LifetimeTest {
     fun `an executor's source is collected too`() {
         server.on("/events", stream("data: 1\n\n"))
         val recorder = Recorder()
-        val kept = ArrayList<EventSource>()
-
-        fun make() = kept.add(EventSource(server.url("/events"), Config().executor { it.run() }).also { it.start(recorder) })
-        make()
-        recorder.await<Event.Message>()
-        kept.clear()
-        collect { server.connections().none { it.asJsonObject["held"].asBoolean } }
+        forgotten(1, recorder, Config().executor { it.run() }) { recorder.await<Event.Message>() }
+        collectAll()
         eventually("no thread is left") { threads().isEmpty() }
     }
 
